@@ -1,0 +1,1 @@
+"""One file per check: a pure judge() and its CHECK."""

@@ -1,0 +1,159 @@
+"""Which evidence is needed, and getting each piece once: independent pieces overlap, failures become values."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from auditor.inside.command import Command, Output
+from auditor.inside.program import build, parse
+from auditor.judge import Evidence
+from auditor.model import (
+    Check,
+    Domain,
+    Host,
+    Moment,
+    Options,
+    PerHost,
+    Reason,
+    Subject,
+    Unavailable,
+)
+from auditor.net import CannotLook, Network, Shell
+from auditor.registry import Need, Registry, Source
+
+Key = tuple[type, str, type]
+
+
+class Collector:
+    """Collects for one scan. Lazy: a piece is looked for when something asks, then shared by all who ask."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        network: Network,
+        options: Options,
+        subjects: Iterable[Subject],
+        *,
+        progress: Callable[[Key], None] | None = None,
+    ) -> None:
+        self._registry = registry
+        self._network = network
+        self._options = options
+        self._subjects = {(type(subject), subject.name): subject for subject in subjects}
+        self._moment = Moment(network.now())
+        self._pieces: dict[Key, asyncio.Task[object]] = {}
+        self._outputs: dict[tuple[str, bool], asyncio.Task[Mapping[str, Output]]] = {}
+        self._shells: dict[str, asyncio.Task[Shell]] = {}
+        self._wanted: dict[type, list[Source]] = {Host: [], Domain: []}
+        self._progress = progress or (lambda _key: None)
+
+    async def collect(self, checks: Iterable[Check]) -> Evidence:
+        """Everything that these checks need, of every subject."""
+        wanted = [(self._registry.subject_of(check), self._registry.needs(check)) for check in checks]
+        self._wanted = self._closure(need for _, needs in wanted for need in needs)
+        try:
+            await asyncio.gather(
+                *(
+                    self._argument(need, subject)
+                    for kind, needs in wanted
+                    for subject in self._subjects.values()
+                    if isinstance(subject, kind)
+                    for need in needs
+                )
+            )
+        finally:
+            await self._hang_up()
+        pieces = {key: task.result() for key, task in self._pieces.items()}
+        return Evidence(tuple(self._subjects.values()), self._options, self._moment, pieces)
+
+    def _closure(self, needs: Iterable[Need]) -> dict[type, list[Source]]:
+        """Every source that may be asked, optional ones too, by kind of subject."""
+        found: dict[type, Source] = {}
+        todo = list(needs)
+        while todo:
+            source = self._registry.sources.get(todo.pop().kind)
+            if source is not None and source.gives not in found:
+                found[source.gives] = source
+                todo.extend(source.needs)
+        return {kind: [s for s in found.values() if s.subject is kind] for kind in (Host, Domain)}
+
+    def _piece(self, kind: type, subject: Subject) -> "asyncio.Task[object]":
+        key = (type(subject), subject.name, kind)
+        if key not in self._pieces:
+            self._pieces[key] = asyncio.ensure_future(self._look(self._registry.sources[kind], subject, key))
+        return self._pieces[key]
+
+    async def _look(self, source: Source, subject: Subject, key: Key) -> object:
+        try:
+            arguments = await asyncio.gather(
+                *(self._argument(need, subject) for need in source.needs),
+            )
+            for need, argument in zip(source.needs, arguments, strict=True):
+                if isinstance(argument, Unavailable) and not need.optional:
+                    return argument
+            if not source.commands:
+                return await source.give(*arguments)
+            outputs = await self._host_outputs(subject, late=source.late)
+            return source.give(*(outputs[command.id] for command in source.commands), *arguments)
+        except CannotLook as reason:
+            return reason.as_unavailable()
+        finally:
+            self._progress(key)
+
+    async def _argument(self, need: Need, subject: Subject) -> Any:
+        given: dict[type, object] = {
+            Options: self._options,
+            Moment: self._moment,
+            Network: self._network,
+            Host: subject,
+            Domain: subject,
+        }
+        if need.kind in given:
+            return given[need.kind]
+        if need.per_host:
+            names = subject.hosts if isinstance(subject, Domain) else ()
+            hosts = [self._subjects[Host, name] for name in names if (Host, name) in self._subjects]
+            found = await asyncio.gather(*(self._piece(need.kind, host) for host in hosts))
+            return PerHost(tuple((host.name, piece) for host, piece in zip(hosts, found, strict=True)))
+        return await self._piece(need.kind, subject)
+
+    async def _host_outputs(self, host: Subject, *, late: bool) -> Mapping[str, Output]:
+        """Outputs of every command wanted on this host, fetched in one round trip (a second one for late ones)."""
+        if not isinstance(host, Host) or host.ssh is None:
+            raise CannotLook(Reason.NOT_ASKED, "no way in was given: --ssh or an inventory")
+        key = (host.name, late)
+        if key not in self._outputs:
+            self._outputs[key] = asyncio.ensure_future(self._run_inside(host, late=late))
+        return await self._outputs[key]
+
+    async def _run_inside(self, host: Host, *, late: bool) -> Mapping[str, Output]:
+        if late:
+            outside = (s for s in self._wanted[Host] if not self._depends_on_late(s))
+            await asyncio.gather(*(self._piece(source.gives, host) for source in outside))
+        commands = {c.id: c for s in self._wanted[Host] if s.late is late for c in s.commands}
+        if host.name not in self._shells:
+            assert host.ssh is not None
+            self._shells[host.name] = asyncio.ensure_future(self._network.shell(host.ssh))
+        shell = await self._shells[host.name]
+        return await self._run(shell, tuple(commands.values()))
+
+    async def _run(self, shell: Shell, commands: tuple[Command, ...]) -> Mapping[str, Output]:
+        program = build(commands, label=self._options.label)
+        result = await shell.run(
+            program.text, timeout=program.timeout, limit=sum(command.limit for command in commands) * 2
+        )
+        return parse(program, result)
+
+    def _depends_on_late(self, source: Source) -> bool:
+        return source.late or any(
+            self._depends_on_late(self._registry.sources[need.kind])
+            for need in source.needs
+            if need.kind in self._registry.sources
+        )
+
+    async def _hang_up(self) -> None:
+        for task in self._shells.values():
+            if task.done() and not task.cancelled() and task.exception() is None:
+                await task.result().close()
+            else:
+                task.cancel()

@@ -1,0 +1,1 @@
+"""The embedded weak mail host that a newcomer scans first."""

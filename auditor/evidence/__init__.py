@@ -1,0 +1,1 @@
+"""Frozen types in the protocols' own words, and the pure parsers that make them."""

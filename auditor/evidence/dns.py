@@ -1,0 +1,29 @@
+"""What the DNS says."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Existence(StrEnum):
+    """Absence that was proven is evidence, and NODATA is not NXDOMAIN (RFC 2308 section 2)."""
+
+    FOUND = "found"
+    NODATA = "nodata"
+    NXDOMAIN = "nxdomain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer. Records in presentation form; TXT with its strings joined (RFC 7208 section 3.3)."""
+
+    name: str
+    """As asked, lower case, without the last dot."""
+    kind: str
+    existence: Existence
+    records: tuple[str, ...] = ()
+    canonical: str = ""
+    """End of the CNAME chain, without the last dot; equal to name where there is none."""
+    ttl: int = 0
+    """Seconds, of the record set; of the negative answer (SOA minimum) where there is none."""
+    secure: bool = False
+    """The validating resolver set AD (RFC 4035 section 3.2.3)."""

@@ -1,0 +1,142 @@
+"""Checks x evidence -> findings. Pure: the same evidence gives the same findings, with or without a network."""
+
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, assert_never
+
+from auditor.model import (
+    ByHand,
+    Check,
+    Domain,
+    Failed,
+    Finding,
+    Host,
+    Inconclusive,
+    Moment,
+    NotApplicable,
+    Options,
+    Passed,
+    PerHost,
+    Reason,
+    Status,
+    Subject,
+    Unavailable,
+    Verdict,
+)
+from auditor.registry import Need, Registry
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that was seen in one scan, looked up by subject and type."""
+
+    subjects: tuple[Subject, ...]
+    options: Options
+    moment: Moment
+    pieces: Mapping[tuple[type, str, type], object] = field(default_factory=dict)
+    """(Host or Domain, name of the subject, type of the evidence) -> the evidence or Unavailable."""
+
+    def get(self, subject: Subject, kind: type[T]) -> T | Unavailable:
+        """The piece, or why there is none."""
+        return self.pieces.get(  # type: ignore[return-value]  # keyed by its own type
+            (type(subject), subject.name, kind),
+            Unavailable(Reason.NOT_ASKED, f"{kind.__name__} was not collected"),
+        )
+
+    def host(self, name: str) -> Host | None:
+        """The host of this scan with that name."""
+        return next((s for s in self.subjects if isinstance(s, Host) and s.name == name), None)
+
+
+def _argument(need: Need, subject: Subject, evidence: Evidence) -> Any:
+    if need.kind in (Host, Domain):
+        return subject
+    if need.kind is Options:
+        return evidence.options
+    if need.kind is Moment:
+        return evidence.moment
+    if need.per_host:
+        names = subject.hosts if isinstance(subject, Domain) else ()
+        hosts = ((name, evidence.host(name)) for name in names)
+        return PerHost(
+            tuple((name, evidence.get(host, need.kind)) for name, host in hosts if host is not None)
+        )
+    return evidence.get(subject, need.kind)
+
+
+def judge(check: Check, subject: Subject, registry: Registry, evidence: Evidence) -> Finding:
+    """One check on one subject."""
+    arguments = []
+    for need in registry.needs(check):
+        argument = _argument(need, subject, evidence)
+        if isinstance(argument, Unavailable) and not need.optional:
+            return _finding(check, subject, Inconclusive(argument.detail, argument.reason))
+        arguments.append(argument)
+    try:
+        verdict = check.judge(*arguments)
+    except Exception:  # noqa: BLE001 - the one place: a bug in one check must not hide the other findings
+        return _crashed(check, subject, traceback.format_exc())
+    return _finding(check, subject, verdict)
+
+
+def judge_all(checks: Iterable[Check], registry: Registry, evidence: Evidence) -> tuple[Finding, ...]:
+    """Every check on every subject of its kind, in the order of the checks."""
+    return tuple(
+        judge(check, subject, registry, evidence)
+        for check in checks
+        for subject in evidence.subjects
+        if isinstance(subject, registry.subject_of(check))
+    )
+
+
+def _finding(check: Check, subject: Subject, verdict: Verdict) -> Finding:
+    status, reason, severity, remedy = Status.PASSED, None, check.severity, check.remedy
+    observed: tuple[Any, ...] = ()
+    match verdict:
+        case Passed():
+            observed = verdict.observed
+        case Failed():
+            status, observed = Status.FAILED, verdict.observed
+            severity = verdict.severity or severity
+            remedy = ByHand(verdict.by_hand) if verdict.by_hand else remedy
+        case NotApplicable():
+            status = Status.NOT_APPLICABLE
+        case Inconclusive():
+            status, reason, observed = Status.UNKNOWN, verdict.reason, verdict.observed
+        case _:
+            assert_never(verdict)
+    return Finding(
+        check=check.id,
+        title=check.title,
+        family=check.family,
+        subject_kind=type(subject).__name__.lower(),
+        subject=subject.name,
+        status=status,
+        severity=severity,
+        summary=verdict.summary,
+        observed=observed,
+        reason=reason,
+        remedy=remedy,
+        runbook=check.runbook,
+        references=check.references,
+    )
+
+
+def _crashed(check: Check, subject: Subject, trace: str) -> Finding:
+    return Finding(
+        check=check.id,
+        title=check.title,
+        family=check.family,
+        subject_kind=type(subject).__name__.lower(),
+        subject=subject.name,
+        status=Status.CRASH,
+        severity=check.severity,
+        summary="this check crashed: a bug of auditor, not of the host",
+        remedy=check.remedy,
+        runbook=check.runbook,
+        references=check.references,
+        trace=trace,
+    )

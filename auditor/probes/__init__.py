@@ -1,0 +1,1 @@
+"""Outside: coroutines (subject, network, earlier evidence) -> evidence. Modules with a leading underscore hold none."""

@@ -1,0 +1,1 @@
+"""Findings -> plan -> ansible-runner -> scan again."""

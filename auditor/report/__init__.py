@@ -1,0 +1,1 @@
+"""Findings -> text, JSON and more. Pure."""

@@ -1,0 +1,1 @@
+"""The real edge: dnspython, asyncio streams and ssl, paramiko. Their only importer."""
