@@ -1,1 +1,1 @@
-"""Markdown -> steps, engine, journal."""
+"""Runbooks that people read and the engine follows, and the record of every incident."""

@@ -1,0 +1,115 @@
+"""What a shell block may contain, and how its placeholders become arguments.
+
+`{{ name }}` in a block is replaced by a reference to a shell variable that is set from a positional parameter,
+so no value is ever parsed by a shell. That holds only outside quotes, which is why the lint looks at them.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import Final
+
+PLACEHOLDER: Final = re.compile(r"\{\{\s*([a-z][a-z0-9_]*)\s*\}\}")
+
+_FORBIDDEN: Final = (
+    (
+        r"\bpostqueue\s+-f\b",
+        "postqueue -f sends everything, also what was deferred on purpose: use postqueue -i ID",
+    ),
+    (r"\bexim4?\s+(\S+\s+)*-q+f", "exim -qf and -qff break every hold: use exim4 -M ID"),
+    (r"\bsendmail(-mta)?\s+(\S+\s+)*-q[!]?[A-Za-z]?f\b", "this forces the whole queue"),
+    (r"\bflush\s+ruleset\b", "flush ruleset removes the site's own firewall too"),
+    (r"\bnft\s+flush\b", "never flush tables of others: delete only our own"),
+    (r"\brm\s+(-\S+\s+)*-[A-Za-z]*[rR]", "rm -r has no place in an incident: name the files"),
+    (r"\b(pkill|killall)\b", "pkill and killall match more than one thinks: kill one pid, or use the unit"),
+    (r"\bpostsuper\s+(-\w\s+)*-[def]\s+ALL\b", "never ALL: act on a reviewed list of ids"),
+    (r"\bpostsuper\s+(-\w\s+)*-[ef]\b", "this bounces to forged senders: delete, do not bounce"),
+    (r"\bexim4?\s+(\S+\s+)*-Mg\b", "exim -Mg bounces to forged senders: remove with -Mrm"),
+    (r"\bsmtpctl\s+pause\s+smtp\b", "smtpctl pause smtp leaves clients hanging: use the firewall"),
+    (r"\beval\b", "eval parses data as program"),
+    (r"\b(sh|bash)\s+-c\b", "a shell inside a shell parses data as program"),
+    (r"\b(curl|wget)\b", "nothing is fetched from the network during an incident"),
+    (r"\b(reboot|shutdown|poweroff|halt)\b", "a reboot destroys evidence: make it a manual step"),
+)
+_PIECE: Final = re.compile(
+    r"\{\{\s*(?P<name>[a-z][a-z0-9_]*)\s*\}\}|(?P<escape>(?<!')\\.)|(?P<substitution>\$\()|(?P<open>\()|(?P<close>\))"
+    r"|(?P<single>')|(?P<double>\")|(?P<comment>(?<![^\s])#[^\n'\"]*)",
+    re.DOTALL,
+)
+_SESSIONS: Final = re.compile(r"\bss\s+(-\w+\s+)*-\w*K")
+
+
+def _code(text: str) -> Iterator[tuple[int, str]]:
+    """Numbered lines without those that are only comment."""
+    for number, line in enumerate(text.split("\n")):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield number, line
+
+
+def unsafe(text: str) -> Iterator[tuple[int, str]]:
+    """(line within the block, why it may not stand there) for each dangerous command."""
+    for number, line in _code(text):
+        for pattern, why in _FORBIDDEN:
+            if re.search(pattern, line):
+                yield number, why
+        if _SESSIONS.search(line) and not (re.search(r"\bdst\b", line) and re.search(r"\b[sd]port\b", line)):
+            yield number, "ss -K without both an address and a port would end the admin's own session"
+        if "&&" in line and "||" not in line and re.match(r"\s*(if|elif|while|until)\b", line) is None:
+            yield number, "set -e does not stop at a failing `a && b`: write two lines, or an if"
+
+
+def quoted_placeholders(text: str) -> Iterator[tuple[int, str]]:
+    """(line within the block, name) of each placeholder that stands inside quotes, where it would not work."""
+    stack: list[str] = []
+    for found in _PIECE.finditer(text):
+        kind, top = found.lastgroup, stack[-1] if stack else ""
+        if kind == "name" and top in {"'", '"'}:
+            yield text.count("\n", 0, found.start()), found["name"]
+        elif top == "'":
+            if kind == "single":
+                stack.pop()
+        elif kind == "substitution" or (kind == "open" and top != '"'):
+            stack.append("(")
+        elif (kind == "close" and top == "(") or (kind == "double" and top == '"'):
+            stack.pop()
+        elif kind == "double" or (kind == "single" and top != '"'):
+            stack.append(found[0])
+
+
+def names(text: str) -> frozenset[str]:
+    """The placeholders of a block."""
+    return frozenset(PLACEHOLDER.findall(text))
+
+
+def program(text: str, known: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+    """The block as a program for `sh -eu` and its positional parameters, in one fixed order.
+
+    Each value travels as an argument of its own and is named by an assignment at the top, so whatever it holds
+    stays data. Raises KeyError for a name without a value.
+    """
+    used = sorted(names(text))
+    values = tuple(known[name] for name in used)
+    assignments = "".join(f'{name}="${{{number}}}"\n' for number, name in enumerate(used, 1))
+    body = PLACEHOLDER.sub(lambda found: f'"${{{found[1]}}}"', text)
+    return (
+        f"LC_ALL=C\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nexport LC_ALL PATH\n{assignments}{body}",
+        values,
+    )
+
+
+def syntax_error(text: str) -> str | None:
+    """What sh and bash say about the block's syntax, or None when both can read it."""
+    body = PLACEHOLDER.sub(lambda found: f'"${{{found[1]}}}"', text)
+    for shell in ("sh", "bash"):
+        ran = subprocess.run(
+            [shell, "-n"],
+            input=body,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
+            errors="replace",
+        )
+        if ran.returncode != 0:
+            return f"{shell} cannot read this: {(ran.stderr.strip().splitlines() or ['?'])[0]}"
+    return None
