@@ -1,0 +1,91 @@
+"""The world as it is: a net.Network over sockets, the DNS, SSH and the clock."""
+
+import asyncio
+import socket
+from collections import defaultdict
+from datetime import UTC, datetime
+from importlib import import_module
+from ipaddress import IPv6Address
+from itertools import pairwise
+from pathlib import Path
+
+from auditor.model import SshTarget
+from auditor.net import Resolver, Shell, Stream, TlsOffer
+from auditor.transport import tcp
+
+
+class RealNetwork:
+    """Polite by construction: one connection at a time per address, and at most `concurrency` in all.
+
+    A place is taken by connect() and given back by the stream's close(); waiting for one costs no timeout.
+    """
+
+    def __init__(self, resolver: Resolver, *, timeout: float = 30.0, concurrency: int = 200) -> None:
+        self.resolver = resolver
+        self._timeout = timeout
+        self._places = asyncio.Semaphore(concurrency)
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(1))
+
+    async def connect(
+        self, address: str, port: int, *, tls: TlsOffer | None = None, timeout: float | None = None
+    ) -> Stream:
+        """Connect to an IP address; with tls, shake hands first. Raises CannotLook."""
+        turn = self._turns[address]
+        await turn.acquire()
+        try:
+            await self._places.acquire()
+        except BaseException:
+            turn.release()
+            raise
+
+        def give_back() -> None:
+            self._places.release()
+            turn.release()
+
+        return await tcp.connect(address, port, tls=tls, timeout=timeout or self._timeout, on_close=give_back)
+
+    async def shell(self, target: SshTarget) -> Shell:
+        """Log in. Raises CannotLook."""
+        login = import_module("auditor.transport.ssh").connect  # late: paramiko takes 164 ms to import
+        shell: Shell = await login(target)
+        return shell
+
+    def local_addresses(self) -> frozenset[str]:
+        """Addresses of this machine: from the kernel's tables, else from the resolver of the system."""
+        found = frozenset((*_ipv4_of_kernel(), *_ipv6_of_kernel()))
+        return found or frozenset(_of_own_name())
+
+    def now(self) -> datetime:
+        """The clock, UTC."""
+        return datetime.now(UTC)  # noqa: TID251 - this is the edge where the clock is read
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, for back-off and greylisting."""
+        await asyncio.sleep(seconds)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _ipv4_of_kernel() -> set[str]:
+    """Addresses above a line "/32 host LOCAL" of the routing tree (Documentation/networking, fib_trie)."""
+    lines = _lines("/proc/net/fib_trie")
+    return {above.rpartition(" ")[2] for above, line in pairwise(lines) if line.strip() == "/32 host LOCAL"}
+
+
+def _ipv6_of_kernel() -> set[str]:
+    """First column of /proc/net/if_inet6: 32 hex digits."""
+    return {
+        str(IPv6Address(int(line.split()[0], 16))) for line in _lines("/proc/net/if_inet6") if line.strip()
+    }
+
+
+def _of_own_name() -> set[str]:
+    try:
+        return {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
+    except OSError:
+        return set()

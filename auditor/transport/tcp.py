@@ -1,0 +1,174 @@
+"""TCP connections with optional TLS, on asyncio's sockets and OpenSSL's memory buffers.
+
+asyncio's own streams are not used: they read ahead without being asked, and what lies in their buffer when TLS
+starts is exactly what a probe of STARTTLS injection has to see (CVE-2011-0411).
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from auditor.evidence.tls import TlsSession
+from auditor.model import Reason
+from auditor.net import CannotLook, TlsOffer
+from auditor.transport.faults import cannot_look
+from auditor.transport.tls import context_for, describe, server_name_for
+
+_CHUNK = 16_384
+"""Bytes taken off the wire at once: one TLS record."""
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - this is the edge where the clock is read
+
+
+class TcpStream:
+    """A net.Stream over one socket. Nothing is read that was not asked for."""
+
+    def __init__(self, sock: socket.socket, timeout: float, on_close: Callable[[], None]) -> None:
+        self._sock = sock
+        self._timeout = timeout
+        self._on_close = on_close
+        self._closed = False
+        self._engine: ssl.SSLObject | None = None
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._session: TlsSession | None = None
+        self.peer: str = sock.getpeername()[0]
+        self.local: str = sock.getsockname()[0]
+        self._where = f"{self.peer} port {sock.getpeername()[1]}"
+
+    @property
+    def tls(self) -> TlsSession | None:
+        """Facts of the handshake, once there was one."""
+        return self._session
+
+    @asynccontextmanager
+    async def _mapped(self) -> AsyncIterator[None]:
+        """One deadline per call, and every failure as CannotLook."""
+        if self._closed:
+            raise CannotLook(Reason.CONNECTION_LOST, f"{self._where}: already closed")
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield
+        except OSError as error:
+            raise cannot_look(error, self._where) from error
+
+    async def receive(self, limit: int) -> bytes:
+        """At least one and at most `limit` bytes; b"" once the far side has closed."""
+        async with self._mapped():
+            loop = asyncio.get_running_loop()
+            if self._engine is None:
+                return await loop.sock_recv(self._sock, limit)
+            while True:
+                try:
+                    return self._engine.read(limit)
+                except ssl.SSLWantReadError:
+                    await self._exchange()
+                except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                    return b""  # with or without close_notify: SMTP ends by QUIT, not by TLS
+
+    async def send(self, data: bytes) -> None:
+        """Write all of it."""
+        async with self._mapped():
+            if self._engine is None:
+                await asyncio.get_running_loop().sock_sendall(self._sock, data)
+                return
+            view = memoryview(data)
+            while view:
+                view = view[self._engine.write(view) :]
+                await self._flush()
+
+    async def start_tls(self, offer: TlsOffer) -> TlsSession:
+        """Shake hands. Raises CannotLook(TLS_FAILED) when there is no session."""
+        try:
+            engine = context_for(offer).wrap_bio(
+                self._incoming, self._outgoing, server_hostname=server_name_for(offer)
+            )
+        except (ssl.SSLError, ValueError) as error:
+            raise CannotLook(Reason.UNSUPPORTED, f"this OpenSSL cannot offer that: {error}") from error
+        async with self._mapped():
+            while True:
+                try:
+                    engine.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    if self._incoming.eof:
+                        raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "hung up in the handshake") from None
+                    await self._exchange()
+                except ssl.SSLError:
+                    with contextlib.suppress(OSError):
+                        await self._flush()  # our alert tells the server's log why
+                    raise
+            await self._flush()
+        self._engine = engine
+        self._session = describe(engine, offer, _utc())
+        return self._session
+
+    async def _flush(self) -> None:
+        pending = self._outgoing.read()
+        if pending:
+            await asyncio.get_running_loop().sock_sendall(self._sock, pending)
+
+    async def _exchange(self) -> None:
+        """Hand over what OpenSSL has to say, then one chunk of what the far side says."""
+        await self._flush()
+        chunk = await asyncio.get_running_loop().sock_recv(self._sock, _CHUNK)
+        if chunk:
+            self._incoming.write(chunk)
+        else:
+            self._incoming.write_eof()
+
+    async def close(self) -> None:
+        """Hang up. Never raises."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._engine is not None:
+                with contextlib.suppress(OSError):
+                    self._engine.unwrap()
+            with contextlib.suppress(OSError):
+                self._sock.send(self._outgoing.read())  # close_notify, if the socket takes it at once
+        finally:
+            self._sock.close()
+            self._on_close()
+
+
+async def connect(
+    address: str, port: int, *, tls: TlsOffer | None, timeout: float, on_close: Callable[[], None]
+) -> TcpStream:
+    """Open a connection to an IP address; with tls, shake hands first. `on_close` is called once, also on failure.
+
+    Raises CannotLook.
+    """
+    where = f"{address} port {port}"
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        on_close()
+        raise cannot_look(error, where) from error
+    sock.setblocking(False)
+    try:
+        async with asyncio.timeout(timeout):
+            await asyncio.get_running_loop().sock_connect(sock, (address, port))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stream = TcpStream(sock, timeout, on_close)
+    except BaseException as error:
+        sock.close()
+        on_close()
+        if isinstance(error, OSError):
+            raise cannot_look(error, where) from error
+        raise
+    if tls is not None:
+        try:
+            await stream.start_tls(tls)
+        except BaseException:
+            await stream.close()
+            raise
+    return stream
