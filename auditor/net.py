@@ -86,8 +86,12 @@ class Stream(Protocol):
 class Resolver(Protocol):
     """Questions to the DNS, shared and cached per run."""
 
-    async def ask(self, name: str, kind: str) -> Answer:
-        """Answer for NOERROR (also without data) and NXDOMAIN. Raises CannotLook for everything else."""
+    async def ask(self, name: str, kind: str, *, checking_disabled: bool = False) -> Answer:
+        """Answer for NOERROR (also without data) and NXDOMAIN. Raises CannotLook for everything else.
+
+        `checking_disabled` asks a validating resolver to pass on what it could not validate (RFC 4035, CD bit):
+        the only way to tell a bogus zone from a dead one.
+        """
         ...
 
 

@@ -21,9 +21,24 @@ class Answer:
     kind: str
     existence: Existence
     records: tuple[str, ...] = ()
+    omitted: int = 0
+    """Records beyond those kept: a hostile zone may hold thousands."""
     canonical: str = ""
     """End of the CNAME chain, without the last dot; equal to name where there is none."""
     ttl: int = 0
     """Seconds, of the record set; of the negative answer (SOA minimum) where there is none."""
     secure: bool = False
     """The validating resolver set AD (RFC 4035 section 3.2.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostAddresses:
+    """Addresses of one host. Both empty means: it was proven that the name has none."""
+
+    v4: tuple[str, ...] = ()
+    v6: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """IPv4 first, then IPv6."""
+        return (*self.v4, *self.v6)
