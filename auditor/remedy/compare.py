@@ -1,0 +1,64 @@
+"""Two scans of the same checks -> what became of each finding. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from auditor.model import Status
+from auditor.remedy.scanned import Result
+
+
+class Outcome(StrEnum):
+    """What a repair did, judged by the second scan alone."""
+
+    CLOSED = "closed"
+    STILL_OPEN = "still open"
+    WORSE = "worse"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One finding before and after."""
+
+    before: Result
+    after: Result | None
+    outcome: Outcome
+
+    @property
+    def regression(self) -> bool:
+        """Was fine before, is not fine now: the repair's own damage."""
+        return self.before.status is not Status.FAILED and self.outcome is Outcome.WORSE
+
+
+def compare(before: Iterable[Result], after: Iterable[Result]) -> tuple[Change, ...]:
+    """Every finding that was open, and everything that passed and no longer does.
+
+    A finding that the second scan does not mention, or could not see, is UNKNOWN, never CLOSED.
+    """
+    earlier = {result.key: result for result in before}
+    later = {result.key: result for result in after}
+    changes = []
+    for result in earlier.values():
+        outcome = _outcome(result, later.get(result.key))
+        if outcome is not None:
+            changes.append(Change(before=result, after=later.get(result.key), outcome=outcome))
+    changes += [
+        Change(before=result, after=result, outcome=Outcome.WORSE)
+        for key, result in later.items()
+        if result.status is Status.FAILED and key not in earlier
+    ]
+    return tuple(changes)
+
+
+def _outcome(before: Result, after: Result | None) -> Outcome | None:
+    """None where there is nothing to tell."""
+    was_open = before.status is Status.FAILED
+    if after is None or after.status in (Status.UNKNOWN, Status.CRASH):
+        return Outcome.UNKNOWN if was_open or before.status is Status.PASSED else None
+    if after.status is not Status.FAILED:
+        return Outcome.CLOSED if was_open else None
+    if not was_open:
+        seen_before = before.status in (Status.PASSED, Status.NOT_APPLICABLE)
+        return Outcome.WORSE if seen_before else Outcome.STILL_OPEN
+    return Outcome.WORSE if after.severity.rank < before.severity.rank else Outcome.STILL_OPEN

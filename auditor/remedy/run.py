@@ -1,0 +1,126 @@
+"""One step of a plan through ansible-runner: live progress out, a small result back."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auditor.remedy.plan import Step
+
+ENVIRONMENT = {
+    "ANSIBLE_NOCOLOR": "1",
+    "ANSIBLE_RETRY_FILES_ENABLED": "0",
+    "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "0",
+}
+MAX_MESSAGE = 500
+"""Characters of a failure that are kept; the rest is in Ansible's own output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How one run of one playbook ended."""
+
+    playbook: str
+    hosts: tuple[str, ...]
+    check_mode: bool
+    status: str
+    """ansible-runner's word: successful, failed, timeout, canceled."""
+    changed: Mapping[str, int]
+    """Host -> number of tasks that changed something (or would have, in check mode)."""
+    failures: tuple[str, ...] = ()
+    """Host and message of each task that failed and was not rescued."""
+
+    @property
+    def good(self) -> bool:
+        """Every host came to the end of the play."""
+        return self.status == "successful"
+
+
+class _Listener:
+    """Folds Ansible's events into what the record needs."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self.last = ""
+        self.failures: list[str] = []
+        self.changed: dict[str, int] = {}
+
+    def event(self, event: Mapping[str, Any]) -> bool:
+        """Called by ansible-runner for each event; False keeps it off the disk."""
+        if text := event.get("stdout"):
+            self.last = str(text)
+            self._say(self.last)
+        data = event.get("event_data") or {}
+        match event.get("event"):
+            case "runner_on_failed" if not data.get("ignore_errors"):
+                self.failures.append(_failure(data))
+            case "runner_on_unreachable":
+                self.failures.append(_failure(data))
+            case "playbook_on_stats":
+                self.changed.update(data.get("changed") or {})
+        return False
+
+
+def _environment(config: Path) -> dict[str, str]:
+    """Ansible's own commands are beside our interpreter, which need not be on the admin's PATH."""
+    beside = str(Path(sys.executable).parent)
+    path = os.pathsep.join((beside, os.environ.get("PATH", os.defpath)))
+    environment = ENVIRONMENT | {"PATH": path}
+    return environment | ({"ANSIBLE_CONFIG": str(config.resolve())} if config.is_file() else {})
+
+
+def _failure(data: Mapping[str, Any]) -> str:
+    result = data.get("res") or {}
+    message = result.get("msg") or result.get("stderr") or "failed without a message"
+    if not isinstance(message, str):
+        message = repr(message)
+    return f"{data.get('host', '?')}: {data.get('task', '?')}: {message}"[:MAX_MESSAGE]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Runs steps with one inventory and one folder of playbooks."""
+
+    inventory: Path
+    folder: Path
+    say: Callable[[str], None]
+    """Gets Ansible's own output, a piece at a time; it is text from the target and must be escaped when shown."""
+    timeout: int = 1800
+    """Seconds for one playbook."""
+
+    def run(self, step: Step, *, check_mode: bool) -> Ran:
+        """Run the playbook of a step on its hosts, limited to its tags.
+
+        Ansible-runner's own files go to a private temporary folder that is removed: they hold diffs of
+        configuration files, and the record of the run is ours to keep short.
+        """
+        import ansible_runner  # noqa: PLC0415 - 300 ms that only a repair needs
+
+        listener = _Listener(self.say)
+        config = self.folder / "ansible.cfg"
+        with tempfile.TemporaryDirectory(prefix="auditor-fix-") as private:
+            runner = ansible_runner.run(
+                private_data_dir=private,
+                project_dir=str(self.folder.resolve()),
+                playbook=f"{step.playbook}.yml",
+                inventory=str(self.inventory.resolve()),
+                limit=",".join(step.hosts),
+                tags=",".join(step.tags),
+                extravars=dict(step.derived),
+                cmdline="--check --diff" if check_mode else "--diff",
+                envvars=_environment(config),
+                event_handler=listener.event,
+                quiet=True,
+                timeout=self.timeout,
+            )
+        return Ran(
+            playbook=step.playbook,
+            hosts=step.hosts,
+            check_mode=check_mode,
+            status=str(runner.status),
+            changed=listener.changed,
+            failures=tuple(listener.failures) or (() if runner.rc == 0 else (listener.last[:MAX_MESSAGE],)),
+        )

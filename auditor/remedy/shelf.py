@@ -1,0 +1,55 @@
+"""What the playbooks folder says of itself: the safe order, and which variables a playbook cannot do without."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The playbooks that are there, in the order of site.yml."""
+
+    folder: Path
+
+    def order(self) -> tuple[str, ...]:
+        """Names in the order in which site.yml runs them: the one place that decides it."""
+        plays = yaml.safe_load((self.folder / "site.yml").read_text(encoding="utf-8"))
+        imports = (
+            play.get("import_playbook") or play.get("ansible.builtin.import_playbook") for play in plays
+        )
+        return tuple(name.removesuffix(".yml") for name in imports if name)
+
+    def has(self, playbook: str) -> bool:
+        """There is a file of that name."""
+        return (self.folder / f"{playbook}.yml").is_file()
+
+    def required(self, playbook: str) -> tuple[str, ...]:
+        """Variables without which its roles refuse to start, from their argument_specs."""
+        names: dict[str, None] = {}
+        for role in self._roles(playbook):
+            specs = self.folder / "roles" / role / "meta" / "argument_specs.yml"
+            if specs.is_file():
+                main = yaml.safe_load(specs.read_text(encoding="utf-8"))["argument_specs"]["main"]
+                options: dict[str, dict[str, Any]] = main.get("options") or {}
+                names.update(
+                    dict.fromkeys(name for name, option in options.items() if option.get("required"))
+                )
+        return tuple(names)
+
+    def _roles(self, playbook: str) -> list[str]:
+        plays = yaml.safe_load((self.folder / f"{playbook}.yml").read_text(encoding="utf-8"))
+        found = []
+        for play in plays:
+            found += [role["role"] if isinstance(role, dict) else role for role in play.get("roles") or ()]
+            for task in play.get("tasks") or ():
+                for word in (
+                    "import_role",
+                    "ansible.builtin.import_role",
+                    "include_role",
+                    "ansible.builtin.include_role",
+                ):
+                    if word in task:
+                        found.append(task[word]["name"])
+        return found

@@ -1,0 +1,134 @@
+"""Open findings become playbooks in a safe order, per host."""
+
+from auditor.model import Severity, Status
+from auditor.remedy.plan import Member, make_plan
+from auditor.remedy.scanned import Result, Scanned
+
+ORDER = ("role-addresses", "close-relay", "authentication-records")
+REQUIRED = {"role-addresses": (), "close-relay": (), "authentication-records": ("mail_domains",)}
+
+
+def result(check="relay-closed", subject="mx1.example.org", playbook="close-relay", **changes):
+    given = {
+        "check": check,
+        "subject_kind": "host",
+        "subject": subject,
+        "status": Status.FAILED,
+        "severity": Severity.CRITICAL,
+        "summary": "RCPT for a foreign address was accepted",
+        "playbook": playbook,
+    }
+    return Result(**(given | changes))
+
+
+def member(name="mx1.example.org", **changes):
+    return Member(**({"name": name, "variables": {"mail_domains": ["example.org"]}} | changes))
+
+
+def plan(*results, members=None, hosts_of_domain=(), **kw):
+    scanned = Scanned(results=results, hosts_of_domain=hosts_of_domain)
+    return make_plan(scanned, members or (member(),), order=ORDER, required=REQUIRED, **kw)
+
+
+def test_the_order_is_that_of_site_yml_and_not_that_of_the_findings():
+    made = plan(result(), result("abuse-accepted", playbook="role-addresses"))
+
+    assert [step.playbook for step in made.steps] == ["role-addresses", "close-relay"]
+
+
+def test_findings_of_one_playbook_share_one_run_with_their_tags():
+    made = plan(result(), result("relay-rewritten-closed"))
+
+    assert [step.tags for step in made.steps] == [("relay-closed", "relay-rewritten-closed")]
+
+
+def test_hosts_with_the_same_findings_share_a_run_and_others_do_not():
+    members = (member("mx1"), member("mx2"), member("mx3"))
+    made = plan(
+        result(subject="mx1"),
+        result(subject="mx2"),
+        result("relay-rewritten-closed", subject="mx3"),
+        members=members,
+    )
+
+    assert [(s.hosts, s.tags) for s in made.steps] == [
+        (("mx1", "mx2"), ("relay-closed",)),
+        (("mx3",), ("relay-rewritten-closed",)),
+    ]
+
+
+def test_what_passed_is_unknown_or_accepted_is_not_repaired():
+    made = plan(
+        result(status=Status.PASSED),
+        result("a", status=Status.UNKNOWN),
+        result("b", accepted=True),
+    )
+
+    assert made.steps == ()
+
+
+def test_a_finding_below_the_asked_severity_waits():
+    assert plan(result(severity=Severity.LOW), minimum=Severity.HIGH).steps == ()
+
+
+def test_a_host_known_by_its_address_is_found_by_ansible_host():
+    made = plan(result(subject="198.51.100.10"), members=(member(addresses=("198.51.100.10",)),))
+
+    assert made.steps[0].hosts == ("mx1.example.org",)
+
+
+def test_a_finding_on_a_domain_runs_on_the_hosts_that_serve_it():
+    found = result("spf-single-valid-record", "example.org", "authentication-records", subject_kind="domain")
+
+    assert plan(found).steps[0].hosts == ("mx1.example.org",)
+
+
+def test_domains_that_only_the_scan_knows_are_handed_over():
+    made = plan(
+        result(),
+        members=(member(variables={}),),
+        hosts_of_domain=(("example.org", ("mx1.example.org",)),),
+    )
+
+    assert made.steps[0].derived == {"mail_domains": ["example.org"]}
+    assert made.steps[0].command("hosts.yml").endswith("""-e '{"mail_domains": ["example.org"]}'""")
+
+
+def test_what_the_inventory_says_is_never_overridden():
+    made = plan(result(), hosts_of_domain=(("other.example", ("mx1.example.org",)),))
+
+    assert made.steps[0].derived == {}
+
+
+def test_a_variable_that_only_the_admin_knows_is_named_and_its_step_not_run():
+    found = result("spf-single-valid-record", playbook="authentication-records")
+    made = plan(found, members=(member(variables={}),))
+
+    assert made.steps[0].missing == ("mail_domains",)
+    assert made.runnable == ()
+
+
+def test_a_host_outside_the_inventory_is_said_and_not_guessed():
+    made = plan(result(subject="mx9.example.org"))
+
+    assert made.steps == ()
+    assert made.unreachable[0][1] == "no host of the inventory answers to mx9.example.org"
+
+
+def test_a_host_in_check_only_is_left_alone():
+    made = plan(result(), members=(member(check_only=True),))
+
+    assert made.steps == ()
+    assert "check_only" in made.unreachable[0][1]
+
+
+def test_a_finding_for_a_person_is_kept_apart():
+    by_hand = result(playbook=None, by_hand="Ask the provider for the PTR record.")
+
+    assert plan(by_hand).by_hand == (by_hand,)
+
+
+def test_the_command_is_what_a_person_would_type():
+    assert plan(result()).steps[0].command("hosts.yml") == (
+        "ansible-playbook -i hosts.yml playbooks/close-relay.yml -l mx1.example.org --tags relay-closed"
+    )

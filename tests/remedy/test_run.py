@@ -1,0 +1,87 @@
+"""A step runs through the real ansible-runner, against this machine as its own target."""
+
+from pathlib import Path
+
+import pytest
+
+from auditor.remedy.plan import Step
+from auditor.remedy.run import Runner
+
+PLAY = """\
+- name: Write a greeting
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Greet
+      ansible.builtin.copy:
+        content: "hello {{ whom | default('nobody') }}\\n"
+        dest: "{{ target }}"
+        mode: "0600"
+      tags: [greet]
+    - name: Break
+      ansible.builtin.fail:
+        msg: "cannot be done here"
+      tags: [break]
+"""
+
+
+@pytest.fixture
+def here(tmp_path):
+    folder = tmp_path / "playbooks"
+    folder.mkdir()
+    (folder / "greet.yml").write_text(PLAY, encoding="utf-8")
+    inventory = tmp_path / "hosts.yml"
+    target = tmp_path / "greeting"
+    inventory.write_text(
+        "all:\n  hosts:\n    me:\n      ansible_connection: local\n"
+        "      ansible_python_interpreter: '{{ ansible_playbook_python }}'\n"
+        f"      target: {target}\n",
+        encoding="utf-8",
+    )
+    said: list[str] = []
+    return Runner(inventory=inventory, folder=folder, say=said.append), target, said
+
+
+def step(*tags, **derived):
+    return Step(playbook="greet", hosts=("me",), tags=tags, closes=(), derived=derived)
+
+
+def test_check_mode_shows_the_diff_and_changes_nothing(here):
+    runner, target, said = here
+
+    ran = runner.run(step("greet"), check_mode=True)
+
+    assert ran.good
+    assert ran.changed == {"me": 1}
+    assert "+hello nobody" in "".join(said)
+    assert not target.exists()
+
+
+def test_only_the_tags_of_the_step_run_and_derived_variables_arrive(here):
+    runner, target, _ = here
+
+    ran = runner.run(step("greet", whom="postmaster"), check_mode=False)
+
+    assert ran.good
+    assert target.read_text(encoding="utf-8") == "hello postmaster\n"
+    assert runner.run(step("greet", whom="postmaster"), check_mode=False).changed.get("me", 0) == 0
+
+
+def test_a_failure_is_told_with_host_task_and_message(here):
+    runner, _, _ = here
+
+    ran = runner.run(step("break"), check_mode=False)
+
+    assert not ran.good
+    assert ran.failures == ("me: Break: cannot be done here",)
+
+
+def test_ansible_runner_leaves_no_files_behind(here, tmp_path, monkeypatch):
+    runner, _, _ = here
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+
+    runner.run(step("greet"), check_mode=True)
+
+    assert [p for p in Path(scratch).iterdir() if p.name.startswith("auditor-fix-")] == []
