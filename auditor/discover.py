@@ -2,11 +2,23 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from auditor.evidence.dns import Answer, Existence
 from auditor.model import Declared, Domain, Host, SshTarget, Subject
 from auditor.net import CannotLook, Network
+
+
+class Target(NamedTuple):
+    """One thing to scan, as named by the user or the inventory."""
+
+    name: str
+    """Host, domain or address; lower case, without the last dot."""
+    declared: Declared | None = None
+    """Set when it comes from an inventory: then it is a host, whatever its MX records say."""
+    ssh: SshTarget | None = None
+
 
 MAX_MX = 20
 """Hosts of one domain that are looked at; a hostile zone may list thousands."""
@@ -57,9 +69,12 @@ async def _domain_of(host: str, network: Network) -> tuple[str, ...]:
     return ()
 
 
-async def _discover_one(
-    target: str, network: Network, declared: Declared | None, ssh: SshTarget | None
-) -> tuple[Subject, ...]:
+def _way_into(name: str, hosts: Collection[str], ssh: SshTarget | None) -> SshTarget | None:
+    return ssh if ssh is not None and (len(hosts) == 1 or ssh.host == name) else None
+
+
+async def _discover_one(named: Target, network: Network) -> tuple[Subject, ...]:
+    target, declared, ssh = named
     said = declared or Declared()
     if is_address(target):
         return (
@@ -71,18 +86,20 @@ async def _discover_one(
         hosts = dict.fromkeys((*mx, *((target,) if exists and target in mx else ())))
         return (
             Domain(name=target, hosts=tuple(hosts), declared=said),
-            *(Host(name=name, domains=(target,), ssh=ssh if len(hosts) == 1 else None) for name in hosts),
+            *(Host(name=name, domains=(target,), ssh=_way_into(name, hosts, ssh)) for name in hosts),
         )
     domains = said.domains or await _domain_of(target, network)
     if declared is None and not domains and not exists:
         return (Domain(name=target, declared=said),)
+    # An inventory name that the DNS does not know is reached where ansible reaches it.
+    addresses = (ssh.host,) if ssh is not None and not exists and is_address(ssh.host) else ()
     return (
-        Host(name=target, domains=domains, ssh=ssh, declared=said),
+        Host(name=target, addresses=addresses, domains=domains, ssh=ssh, declared=said),
         *(Domain(name=name, hosts=(target,), declared=said) for name in domains),
     )
 
 
-def _merge(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
+def merge(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
     """One subject per name; a domain named by several hosts has all of them."""
     merged: dict[tuple[type, str], Subject] = {}
     for subject in subjects:
@@ -104,13 +121,11 @@ def _merge(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
     return tuple(merged.values())
 
 
-async def discover(
-    targets: Iterable[tuple[str, Declared | None, SshTarget | None]], network: Network
-) -> tuple[Subject, ...]:
+async def discover(targets: Iterable[Target], network: Network) -> tuple[Subject, ...]:
     """Subjects of a scan.
 
     A name with MX records is a domain together with its MX hosts; a name or address without is a host,
     together with the domains that the inventory says it serves, else the parent that names it as MX.
     """
-    found = await asyncio.gather(*(_discover_one(t, network, d, s) for t, d, s in targets))
-    return _merge(subject for subjects in found for subject in subjects)
+    found = await asyncio.gather(*(_discover_one(target, network) for target in targets))
+    return merge(subject for subjects in found for subject in subjects)

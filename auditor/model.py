@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from inspect import getdoc
 from typing import Any, Generic, TypeVar, get_type_hints
@@ -112,6 +112,16 @@ class SshTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedRisk:
+    """A failed check that the operator lives with for a while, and says why."""
+
+    check: str
+    reason: str
+    until: date
+    """Last day on which it holds; afterwards the finding counts again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """What the inventory says about a host (design: mail_* variables). Empty means: not said, guess from evidence."""
 
@@ -127,6 +137,7 @@ class Declared:
     helpers: tuple[str, ...] = ()
     contacts: tuple[tuple[str, str], ...] = ()
     limits: tuple[tuple[str, int], ...] = ()
+    accepted_risks: tuple[AcceptedRisk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,21 @@
 """One module per command: parse, wire, print, exit. Nothing else prints or exits."""
 
+import os
 import pkgutil
+import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import NoReturn
 
 import click
 
 from auditor import __version__
+
+USAGE = 2
+INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+PIPE_CLOSED = 141
+"""128 + SIGPIPE."""
 
 
 class Commands(click.Group):
@@ -30,6 +39,21 @@ def auditor() -> None:
     """Find, close and recover from what is wrong with a mail server."""
 
 
-def main(*arguments: Any) -> None:
-    """Entry point."""
-    auditor(*arguments)
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point. A wrong command line is one sentence on standard error and exit 2."""
+    try:
+        code = auditor.main(arguments, prog_name="auditor", standalone_mode=False)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "auditor"
+        print(f"{command}: {error.format_message()} (see {command} --help)", file=sys.stderr)
+        sys.exit(USAGE)
+    except click.ClickException as error:
+        print(f"auditor: {error.format_message()}", file=sys.stderr)
+        sys.exit(USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        print("auditor: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # `auditor checks | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)
+    sys.exit(code if isinstance(code, int) else 0)

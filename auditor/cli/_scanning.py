@@ -1,0 +1,167 @@
+"""Wire one scan: what was typed -> request -> network -> scan -> reports -> exit code."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+from auditor import data
+from auditor.cli import _output
+from auditor.cli._exits import Exit, exit_code
+from auditor.cli._network import BadAddress, read_servers, real_network
+from auditor.cli._progress import Progress
+from auditor.cli._targets import BadTarget, read_name, read_targets
+from auditor.discover import Target
+from auditor.model import Options, Severity
+from auditor.net import CannotLook, Network
+from auditor.registry import Registry, load
+from auditor.report.wording import Lines
+from auditor.scan import Look, Request, Scan, UnknownTarget, conclude, look
+from auditor.transport.inventory import BadInventory, read_inventory
+from auditor.transport.vantage import helo_name
+
+Opener = Callable[[], AbstractAsyncContextManager[Network]]
+Given = Mapping[str, Any]
+
+INTERRUPTED = 130
+"""What shells say of a program that SIGINT ended (128 + 2)."""
+
+
+class BadChoice(ValueError):
+    """Its text is the sentence for the user."""
+
+
+def main(
+    given: Given, *, opener: Opener | None = None, stdout: TextIO | None = None, stderr: TextIO | None = None
+) -> int:
+    """One scan for the options of `auditor scan`, as click hands them over. Gives the exit code."""
+    out, err = stdout or sys.stdout, stderr or sys.stderr
+    try:
+        pairs = _output.pair(given["formats"], given["outputs"])
+        registry = load()
+        request = read_request(given, registry)
+        opener = opener or _opener(given)
+        scan = asyncio.run(_look(request, registry, opener, err))
+        lines = Lines(inventory=_relative(given["inventory"]), playbooks=playbooks())
+        _output.deliver(pairs, scan, registry.checks, lines, verbose=given["verbose"], stdout=out)
+    except (BadTarget, BadInventory, BadAddress, BadChoice, UnknownTarget, _output.BadOutput) as error:
+        print(f"auditor: {error}", file=err)
+        return Exit.USAGE
+    except CannotLook as error:
+        print(f"auditor: {error.detail}", file=err)
+        return Exit.INCOMPLETE
+    except KeyboardInterrupt:
+        print("\nauditor: interrupted; nothing was written", file=err)
+        return INTERRUPTED
+    return exit_code(scan.findings, fail_on=Severity(given["fail_on"]), allow_unknown=given["allow_unknown"])
+
+
+def read_request(given: Given, registry: Registry) -> Request:
+    """What the options ask for. Raises BadTarget, BadInventory, BadChoice."""
+    if given["outside_only"] and given["inside_only"]:
+        raise BadChoice("--outside-only and --inside-only leave nothing to look at")
+    targets = named(given)
+    if not targets:
+        raise BadChoice("nothing to scan: name a host, a domain or an address, or give an inventory with -i")
+    canary = given["canary"]
+    if canary is not None and not _is_address(canary):
+        raise BadChoice(f"--canary {canary!a} is not a mail address")
+    where = (
+        Look.OUTSIDE if given["outside_only"] else Look.INSIDE if given["inside_only"] else Look.EVERYWHERE
+    )
+    if where is Look.INSIDE and not any(target.ssh for target in targets):
+        raise BadChoice("--inside-only needs a way in: --ssh [USER@]HOST or -i INVENTORY")
+    _must_be_known(given, registry)
+    return Request(
+        targets=targets,
+        options=Options(
+            timeout=given["timeout"],
+            thorough=given["thorough"],
+            assume_outside=given["assume_outside"],
+            canary=canary,
+            helo=given["helo"] or "",
+            label=secrets.token_hex(6),
+            ports=tuple(given["ports"]),
+            dnsbl=tuple(given["dnsbl"]),
+        ),
+        only=tuple(given["only"]),
+        skip=tuple(given["skip"]),
+        minimum=Severity(given["severity"]),
+        look=where,
+    )
+
+
+def named(given: Given) -> tuple[Target, ...]:
+    """Targets of argv, --ssh and inventory; names together with -i choose out of it."""
+    declared = () if given["inventory"] is None else read_inventory(given["inventory"])
+    _keys_must_be_readable(declared)
+    wanted = {read_name(name) for name in given["targets"]}
+    if wanted:
+        declared = tuple(
+            target
+            for target in declared
+            if target.name in wanted or wanted & set(target.declared.domains if target.declared else ())
+        )
+        covered = {name for t in declared for name in (t.name, *(t.declared.domains if t.declared else ()))}
+        wanted -= covered
+    return read_targets(
+        sorted(wanted, key=list(map(read_name, given["targets"])).index), given["ways_in"], declared
+    )
+
+
+def _keys_must_be_readable(targets: tuple[Target, ...]) -> None:
+    for target in targets:
+        key = target.ssh.key_file if target.ssh else None
+        if key is not None and not os.access(key, os.R_OK):
+            problem = "no permission to read it" if Path(key).exists() else "no such file"
+            raise BadInventory(f"{target.name}: SSH key {key}: {problem}")
+
+
+def _must_be_known(given: Given, registry: Registry) -> None:
+    try:
+        checks = registry.select(only=given["only"], skip=given["skip"], minimum=Severity(given["severity"]))
+    except KeyError as error:
+        raise BadChoice(f"{error.args[0]!a} is neither a check nor a family: see `auditor checks`") from error
+    if not checks:
+        raise BadChoice("--only, --skip and --severity leave no check to make")
+
+
+def _is_address(text: str) -> bool:
+    local, at, domain = text.rpartition("@")
+    try:
+        return bool(local and at and read_name(domain)) and text.isprintable() and " " not in text
+    except BadTarget:
+        return False
+
+
+def _opener(given: Given) -> Opener:
+    servers = read_servers(given["nameservers"])
+    return lambda: real_network(servers, timeout=given["timeout"], concurrency=given["concurrency"])
+
+
+async def _look(request: Request, registry: Registry, opener: Opener, err: TextIO) -> Scan:
+    async with opener() as network:
+        if not request.options.helo:
+            request = replace(request, options=replace(request.options, helo=await helo_name(network)))
+        with Progress(err) as progress:
+            record = await look(request, registry, network, progress=progress.seen)
+    return conclude(record, registry)
+
+
+def playbooks() -> str:
+    """Where the playbooks are, as the user types it from here."""
+    try:
+        return _relative(data.directory("playbooks")) or "playbooks"
+    except FileNotFoundError:
+        return "playbooks"
+
+
+def _relative(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

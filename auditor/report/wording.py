@@ -1,0 +1,115 @@
+"""What every report says in words: text of targets made harmless, and the ready command lines of a finding."""
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from auditor.model import (
+    ByHand,
+    Check,
+    Domain,
+    Finding,
+    Observation,
+    Playbook,
+    Severity,
+    Status,
+    Subject,
+    Value,
+)
+from auditor.scan import Scan
+
+ORDER = (Status.FAILED, Status.CRASH, Status.UNKNOWN, Status.PASSED, Status.NOT_APPLICABLE)
+
+
+def visible(text: str) -> str:
+    """Everything that could move a cursor, colour, reverse or hide text is shown as its escape.
+
+    str.isprintable() is false for controls, bidirectional marks, zero-width characters, lone surrogates and
+    every space but U+0020; tabs and line ends of our own wording do not occur.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )
+
+
+def value(seen: Value) -> str:
+    """One observed value, in quotes where its borders would be unclear."""
+    if seen is None:
+        return "-"
+    if isinstance(seen, bool):
+        return "yes" if seen else "no"
+    text = visible(str(seen))
+    return f'"{text}"' if not text or " " in text or "=" in text else text
+
+
+def observation(seen: Observation) -> str:
+    """One offender in one line."""
+    return "  ".join(f"{visible(key)}={value(item)}" for key, item in seen.items())
+
+
+def why(check: Check | None) -> str:
+    """The first sentence of a check's page."""
+    page = " ".join((check.page if check else "").split("\n\n", 1)[0].split())
+    found = re.match(r".*?[.!?](?=\s+[A-Z(]|$)", page)
+    return found[0] if found else page
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """By severity, then family, check and subject: the same scan gives the same order."""
+    return sorted(findings, key=lambda f: (f.severity.rank, f.family, f.check, f.subject))
+
+
+def open_failures(scan: Scan) -> list[Finding]:
+    """What has to be done, worst first: without what the operator lives with."""
+    return worst_first(f for f in scan.findings if f.status is Status.FAILED and f.accepted is None)
+
+
+def severities(findings: Iterable[Finding]) -> str:
+    """`1 critical, 2 high`: how many of each that occurs."""
+    counts = dict.fromkeys(Severity, 0)
+    for finding in findings:
+        counts[finding.severity] += 1
+    return ", ".join(f"{count} {severity}" for severity, count in counts.items() if count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Ready command lines for the place from which the user works."""
+
+    inventory: str | None = None
+    """As given with -i; without one, the lines name the file that the user is going to write."""
+    playbooks: str = "playbooks"
+
+    @property
+    def inventory_word(self) -> str:
+        """What stands after -i."""
+        return shlex.quote(self.inventory or "inventory.yml")
+
+    def fix(self, finding: Finding, subjects: Iterable[Subject]) -> tuple[str, ...]:
+        """Words of the ansible-playbook line, () where the repair needs a person."""
+        match finding.remedy:
+            case ByHand():
+                return ()
+            case Playbook(name):
+                hosts = self.hosts(finding, subjects)
+                limit = ("-l " + shlex.quote(",".join(hosts)),) if hosts else ()
+                path = shlex.quote(f"{self.playbooks}/{name}.yml")
+                first = f"ansible-playbook -i {self.inventory_word} {path}"
+                return (first, *limit, f"--tags {finding.check}")
+
+    def hosts(self, finding: Finding, subjects: Iterable[Subject]) -> tuple[str, ...]:
+        """The hosts that the repair has to run on."""
+        if finding.subject_kind == "host":
+            return (finding.subject,)
+        return next((s.hosts for s in subjects if isinstance(s, Domain) and s.name == finding.subject), ())
+
+    def guide(self, finding: Finding) -> str:
+        """Opens the runbook of a finding as an incident."""
+        return f"auditor incident open {finding.runbook} --host {shlex.quote(finding.subject)}"
+
+    def read(self, finding: Finding) -> str:
+        """Shows the runbook without opening anything."""
+        return f"auditor runbook show {finding.runbook}"
