@@ -5,6 +5,7 @@ needs a privilege costs only itself. Nothing is written on the far side, not eve
 standard output and standard error keep to their own channels, marked with the same frames.
 """
 
+import re
 import secrets
 import shlex
 from collections.abc import Mapping
@@ -18,16 +19,22 @@ STDERR_LIMIT = 16384
 TIMED_OUT = {124, 137}
 """coreutils timeout(1): 124, and 137 where the command had to be killed."""
 
+_END = re.compile(r" (\d{1,3}|privilege|unsupported) (\d{1,12}(?:\.\d{1,9})?) (\d{1,12}(?:\.\d{1,9})?)")
+"""What follows "end" in a frame: exit code or why there is none, uptime before and after."""
+_NOT_RUN = {"privilege": Reason.PRIVILEGE, "unsupported": Reason.UNSUPPORTED}
+
 _PRELUDE = """\
 LC_ALL=C; export LC_ALL
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH
 uid=$(id -u)
+able=1; command -v timeout >/dev/null && command -v head >/dev/null || able=0
 exec 3>&1 5>&2
 run() {
   id=$1 root=$2 seconds=$3 limit=$4; shift 4
   read -r start _ </proc/uptime || start=0
   printf '\\n%s %s begin\\n' "$token" "$id"; printf '\\n%s %s begin\\n' "$token" "$id" >&2
   if [ "$root" = 1 ] && [ "$uid" != 0 ]; then status=privilege
+  elif [ $able = 0 ]; then status=unsupported
   else
     status=$( { { { timeout -k 1 "$seconds" "$@"; echo $? >&4; } 2>&1 1>&6 | head -c 16384 >&5; } 6>&1 \\
       | head -c "$limit" >&3; } 4>&1 )
@@ -92,9 +99,12 @@ def _output(program: Program, command: Command, result: ShellResult) -> Output:
         return Output(command=command.id, exit_code=-1, problem=Reason.TRUNCATED)
     body, end = section
     stderr, _ = _section(result.stderr, program.token, command.id) or (b"", b"")
-    status, start, stop = end.decode(errors="replace").split()
-    if status == "privilege":
-        return Output(command=command.id, exit_code=-1, problem=Reason.PRIVILEGE)
+    ended = _END.fullmatch(end.decode("ascii", errors="replace"))
+    if ended is None:  # the shell itself was cut down, or the far side plays its own game
+        return Output(command=command.id, exit_code=-1, problem=Reason.MALFORMED)
+    status, start, stop = ended.groups()
+    if status in _NOT_RUN:
+        return Output(command=command.id, exit_code=-1, problem=_NOT_RUN[status])
     code, seconds = int(status), round(float(stop) - float(start), 2)
     problem = None
     if code in TIMED_OUT:
