@@ -1,0 +1,99 @@
+"""How a list of an admin's settings becomes the nearest safe one. Pure; tests/playbooks/test_mail_rules.py."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any
+
+# postconf(5): these end relaying for everybody that no earlier permit named.
+GUARDS = ("reject_unauth_destination", "defer_unauth_destination", "reject", "defer")
+# Permits that ask who the client is, not what it says of itself.
+PROVEN = ("permit_mynetworks", "permit_sasl_authenticated", "permit_tls_clientcerts")
+PARAMETERISED = re.compile(r"^(?:check_\w+|reject_rbl_client|reject_rhsbl_\w+|permit_dnswl_client|permit_rhswl_client)$")
+LOOPBACK = ("127.0.0.0/8", "[::ffff:127.0.0.0]/104", "[::1]/128")
+
+
+def _items(restrictions: str) -> list[str]:
+    """A restriction list as items; an access check keeps its table."""
+    words = [word for word in re.split(r"[\s,]+", re.sub(r"\{.*?\}", lambda m: m.group().replace(" ", "\0"), restrictions)) if word]
+    items: list[str] = []
+    for word in words:
+        if items and PARAMETERISED.match(items[-1]):
+            items[-1] += f" {word}"
+        else:
+            items.append(word)
+    return [item.replace("\0", " ") for item in items]
+
+
+def relay_restrictions(present: str, ending: str = "reject_unauth_destination") -> str:
+    """Postfix: the list in which nobody relays on his own word.
+
+    Items that may say OK by what the client claims (HELO name, sender, host name) move behind the guard, so that they
+    still decide about mail for this host's own domains; what the client proves stays in front.
+    """
+    items = _items(present)
+    guard = next((at for at, item in enumerate(items) if item in GUARDS), len(items))
+    ahead, behind = items[:guard], items[guard + 1 :]
+    kept = [item for item in ahead if item in PROVEN or item.startswith(("reject", "defer", "warn_if_reject", "sleep"))]
+    moved = [item for item in ahead if item not in kept and item != "permit" and item != "permit_mx_backup"]
+    if not items:
+        kept = ["permit_mynetworks", "permit_sasl_authenticated"]
+    found = items[guard] if guard < len(items) else ""
+    closing = found if found == "reject" else ending
+    return ", ".join([*kept, closing, *moved, *(item for item in behind if item != closing)])
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    found = re.match(r"^\[?([0-9A-Fa-f:.]+)\]?(?:/(\d+))?$", text)
+    if not found:
+        return None
+    try:
+        return ipaddress.ip_network(found.group(1) + (f"/{found.group(2)}" if found.group(2) else ""), strict=False)
+    except ValueError:
+        return None
+
+
+def _inside(network: Any, allowed: list[Any]) -> bool:
+    return any(network.version == one.version and network.subnet_of(one) for one in allowed)
+
+
+def narrow_networks(present: list[str] | str, trusted: list[str], addresses: list[str]) -> list[str]:
+    """Networks that may relay: loopback, the host itself and what the inventory trusts. Everything else is left out.
+
+    Entries that are no networks (tables, names, '!' exceptions) stay: only their author knows what they hold.
+    """
+    entries = [one for one in re.split(r"[\s,;]+", present) if one] if isinstance(present, str) else present
+    allowed = [net for one in [*trusted, *addresses, "127.0.0.0/8", "::1/128", "::ffff:127.0.0.0/104"] if (net := _network(one))]
+    kept = []
+    for entry in entries:
+        network = _network(entry)
+        if (network is None and not re.match(r"^(?:static:|\*$|0\.0\.0\.0)", entry)) or (network is not None and _inside(network, allowed)):
+            kept.append(entry)
+    known = [net for one in kept if (net := _network(one))]
+    return kept + [one for one in trusted if (net := _network(one)) and net not in known and not _inside(net, known)]
+
+
+def mynetworks(present: str, trusted: list[str], addresses: list[str]) -> str:
+    """Postfix: the value of mynetworks after narrowing, IPv6 in its brackets."""
+    kept = narrow_networks(present, trusted, addresses) or list(LOOPBACK)
+    return " ".join(re.sub(r"^([0-9A-Fa-f]*:[0-9A-Fa-f:.]*)", r"[\1]", one) for one in kept)
+
+
+def without_catch_all(present: str) -> str:
+    """Postfix relay_domains or Exim dc_relay_domains without the entries that mean every domain."""
+    separator = ":" if re.search(r"\s:\s|^\*$|:\*|\*:", present) else None
+    entries = [one.strip() for one in (present.split(":") if separator else re.split(r"[\s,]+", present))]
+    return (" : " if separator else ", ").join(one for one in entries if one and one != "*" and not one.startswith("static:"))
+
+
+class FilterModule:
+    """Filters of the playbooks."""
+
+    def filters(self) -> dict[str, Any]:
+        return {
+            "relay_restrictions": relay_restrictions,
+            "narrow_networks": narrow_networks,
+            "mynetworks": mynetworks,
+            "without_catch_all": without_catch_all,
+        }

@@ -1,0 +1,126 @@
+#!/usr/bin/python
+"""Debian's Exim 4, split or single: macros and settings, tried on a copy before they go live."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.mail_files import FILES_SPEC, put_files, with_lines
+from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
+
+DOCUMENTATION = """
+module: exim_config
+short_description: Change macros, main options and Debian settings of Exim, or leave it as it was
+description:
+  - Macros go to exim4.conf.localmacros (single) or conf.d/main/000_localmacros (split); everything else stays.
+  - Besides exim4 -bV, which does not expand strings, a session is played by exim4 -bh from a foreign address.
+options:
+  frame: {description: run, units and probe recipients of the host, type: dict, required: true}
+  what: {description: the change in words, for messages, type: str, required: true}
+  macros: {description: macros and main options; null removes one, type: dict, default: {}}
+  debian: {description: settings of update-exim4.conf.conf, type: dict, default: {}}
+  files: {description: ACL files and tables, type: list, elements: dict, default: []}
+  restart: {description: listeners move, so a reload is not enough, type: bool, default: false}
+  forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
+author: [The auditor project]
+"""
+EXAMPLES = """
+- exim_config:
+    frame: "{{ mail_host_frame }}"
+    what: The banner names no version
+    macros: {smtp_banner: $smtp_active_hostname ESMTP}
+"""
+RETURN = "backup: {description: where the previous files are, returned: changed, type: str}"
+
+HOME = Path("/etc/exim4")
+STRANGER = "198.51.100.250"  # TEST-NET-2, RFC 5737: in nobody's trusted networks
+
+
+def _macro_file(debian: str) -> Path:
+    split = re.search(r"(?m)^dc_use_split_config='true'", debian)
+    return HOME / ("conf.d/main/000_localmacros" if split else "exim4.conf.localmacros")
+
+
+def _build(stage: Path) -> tuple[Path, str]:
+    """The effective configuration of a staged /etc/exim4, and what its making or -bV complains of."""
+    out = stage / "built"
+    made = run(["update-exim4.conf", "-d", str(stage), "-o", str(out)])
+    if made.returncode or not out.exists():
+        return out, last_line(made.stderr or made.stdout)
+    text = out.read_text(encoding="utf-8", errors="surrogateescape").replace(f"{HOME}/auditor-", f"{stage}/auditor-")
+    out.write_text(text, encoding="utf-8", errors="surrogateescape")
+    tried = run(["exim4", "-C", str(out), "-bV"])
+    return out, last_line(tried.stderr or tried.stdout) if tried.returncode else ""
+
+
+def _session(built: Path, recipients: list[str]) -> tuple[list[str], str]:
+    """Reply codes of a stranger's session and the first failed expansion, if any."""
+    talk = "EHLO stranger.invalid\r\n" + "".join(f"MAIL FROM:<>\r\nRCPT TO:<{one}>\r\nRSET\r\n" for one in recipients) + "QUIT\r\n"
+    done = run(["exim4", "-C", str(built), "-bh", STRANGER], stdin=talk)
+    broken = re.search(r"(?i)failed to expand.*|unknown (?:acl|option).*|cannot open.*", done.stdout + done.stderr)
+    return re.findall(r"(?m)^(\d)\d\d ", done.stdout), broken.group()[:200] if broken else ""
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **FRAME_SPEC,
+            **FILES_SPEC,
+            "what": {"type": "str", "required": True},
+            "macros": {"type": "dict", "default": {}},
+            "debian": {"type": "dict", "default": {}},
+            "restart": {"type": "bool", "default": False},
+            "forgo": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    change = Transaction(module, params["what"], forgo=params["forgo"])
+    settings = HOME / "update-exim4.conf.conf"
+    debian = change.content(str(settings))
+    lines = {rf"{name}=": f"{name}='{value}'" for name, value in params["debian"].items()}
+    change.put(str(settings), with_lines(debian, lines))
+    macros = _macro_file(debian)
+    wanted = {rf"{re.escape(name)}\s*=": "" if value is None else f"{name} = {value}".rstrip() for name, value in params["macros"].items()}
+    if wanted:
+        text = with_lines(change.content(str(macros)), wanted)
+        change.put(str(macros), text if text or macros.exists() else None)
+    put_files(change, params["files"])
+
+    def accepted() -> str | None:
+        with tempfile.TemporaryDirectory(prefix="auditor-exim-") as scratch:
+            Path(scratch).chmod(0o755)
+            old, new = Path(scratch) / "old", Path(scratch) / "new"
+            for stage in (old, new):
+                shutil.copytree(HOME, stage, symlinks=True)
+            for path, file in change.differing().items():
+                if HOME in path.parents and file.content is not None:
+                    target = new / path.relative_to(HOME)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(file.content)
+                    target.chmod(0o644)
+            before, complaint = _build(old)
+            if complaint:
+                return f"the present configuration is already refused by Exim: {complaint}"
+            after, complaint = _build(new)
+            if complaint:
+                return f"Exim refuses it: {complaint}"
+            was, _ = _session(before, params["frame"]["recipients"])
+            now, broken = _session(after, params["frame"]["recipients"])
+            if broken:
+                return f"Exim cannot run it: {broken}"
+            if was != now and not params["forgo"]:
+                return f"a stranger's mail for {', '.join(params['frame']['recipients'])} would be answered {'/'.join(now)} instead of {'/'.join(was)}"
+        return None
+
+    change.checks.append(accepted)
+    change.apply = [["update-exim4.conf"], ["systemctl", "restart" if params["restart"] else "try-reload-or-restart", "exim4.service"]]
+    change.commit()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+#!/usr/bin/python
+"""Minimal edits of /etc/smtpd.conf, tried with smtpd -n before they go live."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.mail_files import FILES_SPEC, put_files
+from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
+from ansible.module_utils.smtpd_conf import relay_closed
+
+DOCUMENTATION = """
+module: opensmtpd_config
+short_description: Change single rules of smtpd.conf, or leave it as it was
+description:
+  - OpenSMTPD has no reload; the service is restarted and must listen again (smtpd -n accepts files that do not start).
+options:
+  frame: {description: run, units and probe recipients of the host, type: dict, required: true}
+  what: {description: the change in words, for messages, type: str, required: true}
+  close_relay: {description: rules that relay for anybody ask for a login, type: bool, default: false}
+  trusted: {description: networks that may relay, type: list, elements: str, default: []}
+  substitute: {description: pattern and replacement within lines of smtpd.conf, type: dict, default: {}}
+  first: {description: lines put before the first match rule, type: list, elements: str, default: []}
+  top: {description: lines put before the first listen rule, type: list, elements: str, default: []}
+  remove: {description: lines taken out, type: list, elements: str, default: []}
+  files: {description: tables that the rules name, type: list, elements: dict, default: []}
+  forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
+author: [The auditor project]
+"""
+EXAMPLES = """
+- opensmtpd_config:
+    frame: "{{ mail_host_frame }}"
+    what: Mail for strangers is refused
+    close_relay: true
+"""
+RETURN = "backup: {description: where the previous files are, returned: changed, type: str}"
+
+CONFIG = "/etc/smtpd.conf"
+
+
+def _before(text: str, keyword: str, line: str) -> str:
+    """The line put before the first rule of a kind; it is found again by its exact text."""
+    if re.search(rf"(?m)^{re.escape(line)}$", text):
+        return text
+    found = re.search(rf"(?m)^\s*{keyword}\b", text)
+    at = found.start() if found else len(text)
+    return text[:at] + line + "\n" + text[at:]
+
+
+def edited(text: str, params: dict) -> str:
+    """smtpd.conf after the edits that the task asks for."""
+    if params["close_relay"]:
+        text = relay_closed(text, params["trusted"])
+    for pattern, replacement in params["substitute"].items():
+        text = re.sub(rf"(?m){pattern}", replacement, text)
+    for line in params["top"]:
+        text = _before(text, "listen", line)
+    for line in reversed(params["first"]):
+        text = _before(text, "match", line)
+    for line in params["remove"]:
+        text = re.sub(rf"(?m)^{re.escape(line)}\n", "", text)
+    return text
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **FRAME_SPEC,
+            **FILES_SPEC,
+            "what": {"type": "str", "required": True},
+            "close_relay": {"type": "bool", "default": False},
+            "trusted": {"type": "list", "elements": "str", "default": []},
+            "substitute": {"type": "dict", "default": {}},
+            "first": {"type": "list", "elements": "str", "default": []},
+            "top": {"type": "list", "elements": "str", "default": []},
+            "remove": {"type": "list", "elements": "str", "default": []},
+            "forgo": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    change = Transaction(module, module.params["what"], forgo=module.params["forgo"])
+    put_files(change, module.params["files"])
+    change.put(CONFIG, edited(change.content(CONFIG), module.params))
+
+    def accepted() -> str | None:
+        with tempfile.TemporaryDirectory(prefix="auditor-smtpd-") as scratch:
+            text = change.content(CONFIG)
+            for number, (path, file) in enumerate(change.differing().items()):
+                if str(path) != CONFIG and file.content is not None:
+                    staged = Path(scratch) / f"table{number}"
+                    staged.write_bytes(file.content)
+                    text = text.replace(str(path), str(staged))
+            candidate = Path(scratch) / "smtpd.conf"
+            candidate.write_text(text, encoding="utf-8", errors="surrogateescape")
+            tried = run(["smtpd", "-n", "-f", str(candidate)])
+            return f"smtpd refuses it: {last_line(tried.stderr)}" if tried.returncode else None
+
+    change.checks.append(accepted)
+    change.apply = [["systemctl", "try-restart", "opensmtpd.service"]]
+    change.commit()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+#!/usr/bin/python
+"""Lines of sendmail.mc and of the access map, built and tried beside the live ones first."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.mail_files import FILES_SPEC, put_files
+from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
+
+DOCUMENTATION = """
+module: sendmail_config
+short_description: Change single lines of sendmail.mc, or leave Sendmail as it was
+description:
+  - Features that open the host are commented out with dnl; defines are set by name; other lines stay byte for byte.
+  - A sendmail.cf that sendmail.mc does not produce was edited by hand and is refused.
+options:
+  frame: {description: run, units and probe recipients of the host, type: dict, required: true}
+  what: {description: the change in words, for messages, type: str, required: true}
+  features_off: {description: features that are commented out, type: list, elements: str, default: []}
+  features: {description: FEATURE lines by name, put before the MAILER lines, type: dict, default: {}}
+  defines: {description: m4 definitions by name, type: dict, default: {}}
+  substitute: {description: pattern and replacement within sendmail.mc, type: dict, default: {}}
+  narrow: {description: relay permits for networks outside of trusted are commented out, type: bool, default: false}
+  trusted: {description: networks that may relay, type: list, elements: str, default: []}
+  files: {description: tables such as /etc/mail/access, type: list, elements: dict, default: []}
+  forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
+author: [The auditor project]
+"""
+EXAMPLES = """
+- sendmail_config:
+    frame: "{{ mail_host_frame }}"
+    what: Mail for strangers is refused
+    features_off: [promiscuous_relay]
+"""
+RETURN = "backup: {description: where the previous files are, returned: changed, type: str}"
+
+SOURCE, BUILT = "/etc/mail/sendmail.mc", "/etc/mail/sendmail.cf"
+MARK = "dnl # auditor: "
+
+
+def edited(text: str, params: dict) -> str:
+    """sendmail.mc after the edits that the task asks for."""
+    for feature in params["features_off"]:
+        text = re.sub(rf"(?m)^(?=[ \t]*FEATURE\(`?{re.escape(feature)}\b)", MARK, text)
+    for pattern, replacement in params["substitute"].items():
+        text = re.sub(rf"(?m){pattern}", replacement, text)
+    for name, value in params["defines"].items():
+        line = f"define(`{name}', `{value}')dnl"
+        found = re.search(rf"(?m)^[ \t]*define\(`{name}',.*$", text)
+        if found and value not in found.group():
+            text = text[: found.start()] + line + text[found.end() :]
+        elif not found:
+            text = _before_mailers(text, line)
+    for name, line in params["features"].items():
+        if not re.search(rf"(?m)^[ \t]*(?:FEATURE|INPUT_MAIL_FILTER|DAEMON_OPTIONS)\(`?{re.escape(name)}", text):
+            text = _before_mailers(text, line)
+    return text
+
+
+def _before_mailers(text: str, line: str) -> str:
+    found = re.search(r"(?m)^[ \t]*(?:MAILER_DEFINITIONS|MAILER\()", text)
+    at = found.start() if found else len(text)
+    return text[:at] + line + "\n" + text[at:]
+
+
+def _network(text: str) -> Any:
+    """The network that an access map key such as 10, 192.0.2 or IPv6:2001:db8 stands for, None for a name."""
+    words = text.removeprefix("IPv6:")
+    if re.fullmatch(r"\d+(?:\.\d+){0,2}", words):
+        octets = words.split(".")
+        words = ".".join(octets + ["0"] * (4 - len(octets))) + f"/{8 * len(octets)}"
+    try:
+        return ipaddress.ip_network(words, strict=False)
+    except ValueError:
+        return None
+
+
+def narrowed(text: str, trusted: list[str]) -> str:
+    """An access map or relay-domains file in which only trusted networks may relay."""
+    allowed = [net for one in [*trusted, "127.0.0.0/8", "::1"] if (net := _network(one)) is not None]
+
+    def decide(match: re.Match[str]) -> str:
+        tag, key, value = match.group("tag") or "", match.group("key"), match.group("value") or "RELAY"
+        network = _network(key)
+        inside = network is not None and any(network.version == one.version and network.subnet_of(one) for one in allowed)
+        named = network is None and tag.lower() != "from:" and key not in {"*", "."}
+        harmless = value.upper() != "RELAY" or tag.lower() == "to:" or inside or named
+        return match.group() if harmless else f"# auditor: {match.group()}"
+
+    return re.sub(r"(?im)^(?P<tag>(?:connect|from|to):)?(?P<key>[^\s#]+)(?:[ \t]+(?P<value>\w+))?[ \t]*$", decide, text)
+
+
+def build(text: str) -> tuple[str, str]:
+    """sendmail.cf from sendmail.mc, as Debian's Makefile makes it, and what m4 said of an error."""
+    with tempfile.TemporaryDirectory(prefix="auditor-sendmail-") as scratch:
+        source = Path(scratch) / "sendmail.mc"
+        source.write_text(text, encoding="utf-8", errors="surrogateescape")
+        done = run(["m4", "-I", "/etc/mail", str(source)])
+        appended = "### /etc/mail/sendmail.mc ###\n" + "".join(f"# {line}\n" for line in text.splitlines())
+        return done.stdout and done.stdout + appended, "" if done.returncode == 0 and done.stdout else last_line(done.stderr)
+
+
+def rules(text: str) -> list[str]:
+    """A sendmail.cf without comments and time stamps: what two builds must share."""
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **FRAME_SPEC,
+            **FILES_SPEC,
+            "what": {"type": "str", "required": True},
+            "features_off": {"type": "list", "elements": "str", "default": []},
+            "features": {"type": "dict", "default": {}},
+            "defines": {"type": "dict", "default": {}},
+            "substitute": {"type": "dict", "default": {}},
+            "narrow": {"type": "bool", "default": False},
+            "trusted": {"type": "list", "elements": "str", "default": []},
+            "forgo": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    change = Transaction(module, module.params["what"], forgo=module.params["forgo"])
+    source = change.content(SOURCE)
+    wanted = edited(source, module.params)
+    put_files(change, module.params["files"])
+    if module.params["narrow"]:
+        for table in ("/etc/mail/access", "/etc/mail/relay-domains"):
+            if Path(table).exists():
+                change.put(table, narrowed(change.content(table), module.params["trusted"]).encode("utf-8", "surrogateescape"))
+    change.apply = [["systemctl", "try-restart", "sendmail.service"]]
+    if wanted != source:
+        present, complaint = build(source)
+        if not complaint and rules(present) != rules(change.content(BUILT)):
+            complaint = "sendmail.cf is not what sendmail.mc makes: it was edited by hand; merge it into sendmail.mc first"
+        made, broken = build(wanted)
+        if complaint or broken:
+            module.fail_json(msg=f"{change.what}: not done, nothing was changed: {complaint or broken}")
+        change.put(SOURCE, wanted.encode("utf-8", "surrogateescape"))
+        change.put(BUILT, made.encode("utf-8", "surrogateescape"), derived=True)
+
+        def accepted() -> str | None:
+            with tempfile.TemporaryDirectory(prefix="auditor-sendmail-") as scratch:
+                candidate = Path(scratch) / "sendmail.cf"
+                candidate.write_text(made, encoding="utf-8", errors="surrogateescape")
+                tried = run(["sendmail-mta", "-C", str(candidate), "-bt"], stdin="3,0 postmaster\n")
+                spoken = tried.stdout + tried.stderr
+                if tried.returncode or re.search(r"(?i)unknown|bad rule|cannot open|readcf", spoken):
+                    return f"sendmail refuses it: {last_line(spoken)}"
+            return None
+
+        change.checks.append(accepted)
+    if any("/etc/mail/" in str(path) for path in change.differing() if str(path) not in (SOURCE, BUILT)):
+        change.apply.insert(0, ["make", "-s", "-C", "/etc/mail", "all"])
+    change.commit()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What the mail service answers on this host: the evidence that a change did not break it.
+
+No message is handed over: every transaction ends with RSET before DATA.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible.module_utils.mail_listeners import listeners, own_addresses, unit_processes
+
+REPLY_SECONDS = 12.0  # stock Sendmail pauses up to five seconds before its greeting
+MAX_REPLY = 64 * 1024
+SMTP, SMTPS, SUBMISSION = 25, 465, 587
+
+
+class Silence(Exception):
+    """The server did not answer as SMTP asks."""
+
+
+@dataclass
+class Session:
+    """A bounded SMTP client on a plain socket."""
+
+    peer: str
+    port: int
+    sock: socket.socket = field(init=False)
+    rest: bytes = b""
+
+    def __enter__(self) -> Session:
+        self.sock = socket.create_connection((self.peer, self.port), timeout=REPLY_SECONDS)
+        if self.port == SMTPS:
+            self.wrap()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.sock.sendall(b"QUIT\r\n")
+        except OSError:
+            pass
+        self.sock.close()
+
+    def wrap(self) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.sock = context.wrap_socket(self.sock)
+
+    def reply(self) -> tuple[int, str]:
+        lines: list[str] = []
+        while True:
+            while b"\n" not in self.rest:
+                chunk = self.sock.recv(4096)
+                if not chunk or len(self.rest) > MAX_REPLY:
+                    raise Silence
+                self.rest += chunk
+            line, self.rest = self.rest.split(b"\n", 1)
+            text = line.decode("utf-8", "backslashreplace").rstrip("\r")
+            lines.append(text)
+            if len(lines) > 200 or not text[:3].isdigit():
+                raise Silence
+            if text[3:4] != "-":
+                return int(text[:3]), "\n".join(lines)
+
+    def say(self, line: str) -> tuple[int, str]:
+        self.sock.sendall(line.encode("ascii", "replace") + b"\r\n")
+        return self.reply()
+
+
+def _talk(peer: str, port: int, recipients: list[str]) -> dict[str, bool]:
+    """What one listener answers, as sentences that are true or not."""
+    where = f"port {port} at {peer}"
+    seen = {f"{where} greets": False}
+    try:
+        with Session(peer, port) as session:
+            seen[f"{where} greets"] = session.reply()[0] == 220
+            code, offered = session.say("EHLO localhost.localdomain")
+            seen[f"{where} speaks SMTP"] = code == 250
+            if port != SMTPS and re.search(r"(?im)^250[ -]STARTTLS", offered):
+                offered = _starttls(session, seen, where, offered)
+            seen[f"{where} lets users log in"] = bool(re.search(r"(?im)^250[ -]AUTH\b.*\b(PLAIN|LOGIN)\b", offered))
+            if port == SMTP:
+                for address in recipients:
+                    session.say("MAIL FROM:<>")
+                    seen[f"{where} accepts mail for {address}"] = session.say(f"RCPT TO:<{address}>")[0] // 100 == 2
+                    session.say("RSET")
+    except (OSError, Silence, ValueError):
+        pass
+    return seen
+
+
+def _starttls(session: Session, seen: dict[str, bool], where: str, offered: str) -> str:
+    seen[f"{where} completes STARTTLS"] = False
+    if session.say("STARTTLS")[0] != 220:
+        return offered
+    session.wrap()
+    code, after = session.say("EHLO localhost.localdomain")
+    seen[f"{where} completes STARTTLS"] = code == 250
+    return after
+
+
+def observe(units: list[str], recipients: list[str]) -> dict[str, bool]:
+    """Every sentence about the mail service of this host, true or false.
+
+    A public listener is spoken to over the host's own address (a stranger, unless the admin trusts it) and,
+    where it listens on all addresses, over loopback as well.
+    """
+    seen = {f"{unit} has a process": bool(unit_processes(unit)) for unit in units}
+    own = own_addresses()
+    for port in (SMTP, SMTPS, SUBMISSION):
+        peers = set()
+        for one in listeners():
+            if one.port == port:
+                if one.address == "0.0.0.0":  # noqa: S104  a comparison, no bind
+                    peers |= {"127.0.0.1", *[a for a in own if ":" not in a][:1]}
+                elif one.address == "::":
+                    peers |= {"127.0.0.1" if not _only_v6() else "::1", *own[:1]}
+                else:
+                    peers.add(one.address)
+        seen[f"something listens on port {port}"] = bool(peers)
+        for peer in sorted(peers)[:4]:
+            seen |= _talk(peer, port, recipients)
+    return seen
+
+
+def _only_v6() -> bool:
+    try:
+        return Path("/proc/sys/net/ipv6/bindv6only").read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return True

@@ -1,0 +1,301 @@
+"""A change of a mail host that either holds or did not happen.
+
+The whole of it (keep a copy, install, apply, look whether mail still flows, go back if not) runs in one process on
+the host, deaf to a hang-up. A play's block and rescue cannot give that: when the connection breaks, nobody is left
+to rescue. An interrupted transaction (power, kill -9) leaves its record, and the next one undoes it first.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import grp
+import json
+import os
+import pwd
+import shlex
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.mail_dialogue import observe
+
+STORE = Path("/var/backups/auditor")
+PENDING = STORE / "pending.json"
+SETTLE_SECONDS = 25.0
+
+FRAME_SPEC: dict[str, Any] = {
+    "frame": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "run": {"type": "str", "required": True},
+            "units": {"type": "list", "elements": "str", "default": []},
+            "recipients": {"type": "list", "elements": "str", "default": []},
+        },
+    },
+}
+
+
+class Broken(Exception):
+    """A step of the transaction did not work; the text says which."""
+
+
+@dataclass
+class Wanted:
+    """The state a file shall have; content None means absent."""
+
+    content: bytes | None
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+    secret: bool = False
+    derived: bool = False  # made from another file of the change, so its diff says nothing new
+
+
+def run(argv: list[str], *, stdin: str = "", timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+    """One command without a shell, in the C locale; a missing program is an answer, not an exception."""
+    try:
+        return subprocess.run(
+            argv,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(argv, 127, "", str(error))
+
+
+def last_line(text: str) -> str:
+    """The line of a program's complaint that says most: its last one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "no message"
+
+
+def _current(path: Path) -> Wanted:
+    if not path.exists():
+        return Wanted(content=None)
+    info = path.stat()
+    return Wanted(path.read_bytes(), stat.S_IMODE(info.st_mode), str(info.st_uid), str(info.st_gid))
+
+
+def _number(name: str | None, lookup: Callable[[str], int]) -> int:
+    if name is None:
+        return -1
+    return int(name) if name.isdigit() else lookup(name)
+
+
+def _install(path: Path, wanted: Wanted) -> None:
+    """Put a file in place in one step: readers see the old file or the new one, never half of it."""
+    if wanted.content is None:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.auditor")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(wanted.content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        owner = _number(wanted.owner, lambda name: pwd.getpwnam(name).pw_uid)
+        group = _number(wanted.group, lambda name: grp.getgrnam(name).gr_gid)
+        os.chown(fresh, owner, group)
+        os.chmod(fresh, 0o644 if wanted.mode is None else wanted.mode)
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+@dataclass
+class Transaction:
+    """Collects what shall be, then makes it so or leaves everything as it was."""
+
+    module: Any
+    what: str
+    files: dict[Path, Wanted] = field(default_factory=dict)
+    before: dict[Path, Wanted] = field(default_factory=dict)
+    checks: list[Callable[[], str | None]] = field(default_factory=list)
+    apply: list[list[str]] = field(default_factory=list)
+    prove: list[Callable[[], str | None]] = field(default_factory=list)
+    forgo: list[str] = field(default_factory=list)
+    state: list[str] = field(default_factory=list)
+    undo: list[list[str]] = field(default_factory=list)
+
+    @property
+    def frame(self) -> dict[str, Any]:
+        return dict(self.module.params["frame"])
+
+    def put(self, path: str, content: bytes | str | None, **attributes: Any) -> None:
+        """Ask for a file. Owner and mode of an existing file stay unless they are named."""
+        real = Path(os.path.realpath(path))
+        data = content.encode() if isinstance(content, str) else content
+        now = self.before.setdefault(real, _current(real))
+        wanted = Wanted(data, **attributes)
+        if now.content is not None and data is not None:
+            wanted.mode = now.mode if wanted.mode is None else wanted.mode
+            wanted.owner = wanted.owner or now.owner
+            wanted.group = wanted.group or now.group
+        self.files[real] = wanted
+
+    def content(self, path: str) -> str:
+        """The text of a file as it shall be so far, '' when it does not exist."""
+        real = Path(os.path.realpath(path))
+        wanted = self.files.get(real) or self.before.setdefault(real, _current(real))
+        return (wanted.content or b"").decode("utf-8", "surrogateescape")
+
+    def differing(self) -> dict[Path, Wanted]:
+        return {path: wanted for path, wanted in self.files.items() if self._differs(path, wanted)}
+
+    def _differs(self, path: Path, wanted: Wanted) -> bool:
+        now = self.before[path]
+        if wanted.content != now.content:
+            return True
+        if wanted.content is None:
+            return False
+        uid = _number(wanted.owner, lambda name: pwd.getpwnam(name).pw_uid)
+        gid = _number(wanted.group, lambda name: grp.getgrnam(name).gr_gid)
+        return (
+            (wanted.mode is not None and wanted.mode != now.mode)
+            or (uid >= 0 and str(uid) != now.owner)
+            or (gid >= 0 and str(gid) != now.group)
+        )
+
+    def diff(self) -> list[dict[str, str]]:
+        shown = []
+        for path, wanted in sorted(self.differing().items()):
+            if wanted.derived:
+                continue
+            texts = [
+                "(content not shown)\n" if wanted.secret and one.content else (one.content or b"").decode("utf-8", "backslashreplace")
+                for one in (self.before[path], wanted)
+            ]
+            shown.append({"before_header": str(path), "after_header": str(path), "before": texts[0], "after": texts[1]})
+        shown += [{"before": "", "after": f"{line}\n", "before_header": "state", "after_header": "state"} for line in self.state]
+        return shown
+
+    def commit(self, **result: Any) -> None:
+        """End the module: unchanged, shown (check mode), done, or undone and failed with one sentence."""
+        changes = self.differing()
+        if not changes and not self.state:
+            self.module.exit_json(changed=False, **result)
+        for check in self.checks:
+            if complaint := check():
+                self.module.fail_json(msg=f"{self.what}: not done, nothing was changed: {complaint}")
+        if self.module.check_mode:
+            self.module.exit_json(changed=True, diff=self.diff(), **result)
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        STORE.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (STORE / "lock").open("w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._hold(changes)
+        self.module.exit_json(changed=True, diff=self.diff(), backup=str(self._store()), **result)
+
+    def _hold(self, changes: dict[Path, Wanted]) -> None:
+        frame = self.frame
+        flowing = observe(frame["units"], frame["recipients"])
+        try:
+            self._keep(changes)
+        except OSError as error:
+            self.module.fail_json(msg=f"{self.what}: not done, nothing was changed: no backup could be written ({error})")
+        try:
+            for path, wanted in changes.items():
+                _install(path, wanted)
+            self._apply()
+            self._still(flowing)
+        except (Broken, OSError, KeyError) as error:
+            self.module.fail_json(msg=f"{self.what}: undone, {self._back(changes)}: {error}", backup=str(self._store()))
+        PENDING.unlink(missing_ok=True)
+
+    def _apply(self) -> None:
+        for argv in self.apply:
+            done = run(argv)
+            if done.returncode:
+                raise Broken(f"`{shlex.join(argv)}` failed: {last_line(done.stderr or done.stdout)}")
+
+    def _still(self, flowing: dict[str, bool]) -> None:
+        """Whatever was true of the mail service before must be true again, within SETTLE_SECONDS."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        needed = [line for line, true in flowing.items() if true and not any(word in line for word in self.forgo)]
+        while True:
+            now = observe(self.frame["units"], self.frame["recipients"])
+            lost = [line for line in needed if not now.get(line)]
+            lost += [complaint for prove in self.prove if (complaint := prove())]
+            if not lost:
+                return
+            if time.monotonic() > deadline:
+                raise Broken("no longer true: " + "; ".join(lost[:3]))
+            time.sleep(0.3)
+
+    def _back(self, changes: dict[Path, Wanted]) -> str:
+        for path in changes:
+            _install(path, self.before[path])
+        failed = [argv for argv in [*self.undo, *self.apply] if run(argv).returncode]
+        PENDING.unlink(missing_ok=True)
+        return "everything is as it was" if not failed else f"files are as they were but `{shlex.join(failed[0])}` still fails"
+
+    def _store(self) -> Path:
+        return STORE / str(self.frame["run"])
+
+    def _keep(self, changes: dict[Path, Wanted]) -> None:
+        store = self._store()
+        store.mkdir(mode=0o700, parents=True, exist_ok=True)
+        record = store / "manifest.json"
+        manifest = json.loads(record.read_text()) if record.exists() else {"files": {}, "apply": []}
+        for path in changes:
+            if str(path) not in manifest["files"]:
+                now = self.before[path]
+                manifest["files"][str(path)] = now.content is not None
+                if now.content is not None:
+                    _install(store / "files" / str(path).lstrip("/"), now)
+        manifest["apply"] += [argv for argv in self.apply if argv not in manifest["apply"]]
+        _install(record, Wanted(json.dumps(manifest, indent=1).encode(), 0o600))
+        _install(store / "restore", Wanted(_restore_script(store, manifest).encode(), 0o700))
+        pending = {"run": self.frame["run"], "files": [str(path) for path in changes], "apply": self.apply}
+        pending["store"] = str(store)
+        pending["was"] = {str(path): self._pending_copy(path) for path in changes}
+        _install(PENDING, Wanted(json.dumps(pending).encode(), 0o600))
+
+    def _pending_copy(self, path: Path) -> str | None:
+        now = self.before[path]
+        if now.content is None:
+            return None
+        copy = STORE / "pending" / str(path).lstrip("/")
+        _install(copy, now)
+        return str(copy)
+
+
+def _restore_script(store: Path, manifest: dict[str, Any]) -> str:
+    lines = ["#!/bin/sh", f"# puts back every file that run {store.name} changed, then applies it", "set -e"]
+    for path, existed in manifest["files"].items():
+        copy = store / "files" / path.lstrip("/")
+        lines.append(f"cp -a -- {shlex.quote(str(copy))} {shlex.quote(path)}" if existed else f"rm -f -- {shlex.quote(path)}")
+    lines += [shlex.join(argv) for argv in manifest["apply"]]
+    return "\n".join(lines) + "\n"
+
+
+def finish_interrupted(module: Any) -> str | None:
+    """Undo a transaction that a crash cut in two; say what was done, or None when there was none."""
+    if module.check_mode or not PENDING.exists():
+        return None
+    STORE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (STORE / "lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not PENDING.exists():
+            return None  # it was running, not interrupted, and has ended meanwhile
+        pending = json.loads(PENDING.read_text())
+        for path, copy in pending["was"].items():
+            _install(Path(path), _current(Path(copy)) if copy else Wanted(None))
+        for argv in pending["apply"]:
+            run(argv)
+        PENDING.unlink()
+    return f"run {pending['run']} had been interrupted; {len(pending['was'])} file(s) were put back first"

@@ -1,0 +1,98 @@
+"""smtpd.conf(5) of OpenSMTPD, changed line by line: only rules that open the host are touched."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+_CONTINUED = re.compile(r"\\\n\s*")
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:
+        return line.split()
+
+
+def logical_lines(text: str) -> list[str]:
+    """Lines as the parser sees them: a backslash at the end joins two."""
+    lines: list[str] = []
+    joined = ""
+    for line in text.splitlines():
+        joined += line
+        if joined.rstrip().endswith("\\") and not joined.lstrip().startswith("#"):
+            joined += "\n"
+            continue
+        lines.append(joined)
+        joined = ""
+    return [*lines, joined] if joined else lines
+
+
+def relay_actions(text: str) -> set[str]:
+    """Names of the actions that hand mail on to other hosts."""
+    found = set()
+    for line in logical_lines(text):
+        words = _words(_CONTINUED.sub(" ", line))
+        if len(words) > 2 and words[0] == "action" and words[2] == "relay":
+            found.add(words[1])
+    return found
+
+
+def _foreign_source(words: list[str], trusted: list[str]) -> bool:
+    """Does the rule match clients that are neither this host, nor trusted, nor logged in?"""
+    if "auth" in words and words[words.index("auth") - 1] != "!":
+        return False
+    if "from" not in words:
+        return False  # smtpd.conf(5): "from local" is the default
+    source = words[words.index("from") + 1 : words.index("from") + 3]
+    if source[:1] == ["any"] or source[:1] == ["rdns"] or source[:1] == ["!"]:
+        return True
+    if source[:1] == ["src"]:
+        inside = [part for part in re.split(r"[\s,{}]+", source[1]) if part]
+        return not source[1].startswith("<") and any(part not in trusted for part in inside)
+    return source[:1] == ["auth"] and False
+
+
+def _any_destination(words: list[str]) -> bool:
+    if "for" not in words:
+        return False
+    target = words[words.index("for") + 1 : words.index("for") + 3]
+    return target[:1] in (["any"], ["!"]) or target == ["domain", "regex"] or target == ["domain", "*"]
+
+
+def relay_closed(text: str, trusted: list[str]) -> str:
+    """Rules that relay anybody's mail anywhere now ask for a login; rules for this host itself are kept.
+
+    ``from any`` also covered this host's own programs, so a rule for local mail is added where none is left.
+    """
+    relays, changed, lines = relay_actions(text), None, []
+    for line in logical_lines(text):
+        words = _words(_CONTINUED.sub(" ", line))
+        opens = (
+            words[:1] == ["match"]
+            and "action" in words
+            and words[words.index("action") + 1] in relays
+            and _any_destination(words)
+            and _foreign_source(words, trusted)
+        )
+        if not opens:
+            lines.append(line)
+            continue
+        changed = words[words.index("action") + 1]
+        lines.append(re.sub(r"^(\s*match)\b", r"\1 auth", line, count=1))
+    if changed and not any(_local_relay(_words(line), relays) for line in lines):
+        lines.append(f'match from local for any action "{changed}"')
+    return "\n".join(lines) + "\n" if changed else text
+
+
+def _local_relay(words: list[str], relays: set[str]) -> bool:
+    local = "from" not in words or words[words.index("from") + 1] == "local"
+    plain = not {"auth", "helo", "mail-from", "rcpt-to", "tag"} & set(words)
+    return words[:1] == ["match"] and local and plain and _any_destination(words) and words[-1] in relays
+
+
+def public_listeners(text: str) -> list[str]:
+    """The listen rules that are not for this host alone."""
+    found = [line for line in logical_lines(text) if re.match(r"\s*listen\s+on\s", line)]
+    return [line for line in found if not re.match(r"\s*listen\s+on\s+(?:localhost|lo0?|127\.\S+|::1|socket)\b", line)]
