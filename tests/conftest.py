@@ -1,0 +1,11 @@
+"""Fixtures that every room's tests may ask for."""
+
+import pytest
+
+from tests.lab.fixtures import allow_cold_builds, lab, mail_host
+
+__all__ = ["lab", "mail_host"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    allow_cold_builds(items)
