@@ -36,6 +36,10 @@ class BadChoice(ValueError):
     """Its text is the sentence for the user."""
 
 
+USAGE = (BadTarget, BadInventory, BadAddress, BadChoice, UnknownTarget)
+"""What fresh() raises for a request that cannot be carried out; each text is the sentence for the user."""
+
+
 def main(
     given: Given, *, opener: Opener | None = None, stdout: TextIO | None = None, stderr: TextIO | None = None
 ) -> int:
@@ -44,12 +48,10 @@ def main(
     try:
         pairs = _output.pair(given["formats"], given["outputs"])
         registry = load()
-        request = read_request(given, registry)
-        opener = opener or _opener(given)
-        scan = asyncio.run(_look(request, registry, opener, err))
+        scan = fresh(given, registry, opener=opener, stderr=err)
         lines = Lines(inventory=_relative(given["inventory"]), playbooks=playbooks())
         _output.deliver(pairs, scan, registry.checks, lines, verbose=given["verbose"], stdout=out)
-    except (BadTarget, BadInventory, BadAddress, BadChoice, UnknownTarget, _output.BadOutput) as error:
+    except (*USAGE, _output.BadOutput) as error:
         print(f"auditor: {error}", file=err)
         return Exit.USAGE
     except CannotLook as error:
@@ -59,6 +61,12 @@ def main(
         print("\nauditor: interrupted; nothing was written", file=err)
         return INTERRUPTED
     return exit_code(scan.findings, fail_on=Severity(given["fail_on"]), allow_unknown=given["allow_unknown"])
+
+
+def fresh(given: Given, registry: Registry, *, opener: Opener | None = None, stderr: TextIO) -> Scan:
+    """Scan now. Raises what main() turns into a sentence."""
+    request = read_request(given, registry)
+    return asyncio.run(_look(request, registry, opener or opener_for(given), stderr))
 
 
 def read_request(given: Given, registry: Registry) -> Request:
@@ -139,7 +147,7 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _opener(given: Given) -> Opener:
+def opener_for(given: Given) -> Opener:
     servers = read_servers(given["nameservers"])
     return lambda: real_network(servers, timeout=given["timeout"], concurrency=given["concurrency"])
 

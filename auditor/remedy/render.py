@@ -8,13 +8,9 @@ from auditor.remedy.compare import Change, Outcome
 from auditor.remedy.plan import Plan, Step
 from auditor.remedy.run import Ran
 from auditor.remedy.scanned import Result
+from auditor.report.wording import visible
 
 PLAN_SCHEMA = "auditor.plan/1"
-
-
-def shown(text: str) -> str:
-    """Text from a target, safe for a terminal: what does not print is written as an escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def plan_as_text(plan: Plan, inventory: str, folder: str) -> str:
@@ -37,20 +33,20 @@ def _plan_lines(plan: Plan, inventory: str, folder: str) -> Iterator[str]:
     if plan.unreachable:
         yield "No playbook can be run for:"
         for result, problem in plan.unreachable:
-            yield f"   {result.check} on {shown(result.subject)}: {problem}"
+            yield f"   {result.check} on {visible(result.subject)}: {problem}"
         yield ""
     if plan.by_hand:
         yield "Somebody has to do by hand:"
         for result in plan.by_hand:
-            yield f"   {result.check} on {shown(result.subject)}"
-            yield from (f"      {shown(line)}" for line in (result.by_hand or "").splitlines())
+            yield f"   {result.check} on {visible(result.subject)}"
+            yield from (f"      {visible(line)}" for line in (result.by_hand or "").splitlines())
         yield ""
 
 
 def _closes(step: Step) -> Iterator[str]:
     for result in step.closes:
-        where = f" ({shown(result.subject)})" if result.subject not in step.hosts else ""
-        yield f"   closes {result.check}{where}: {shown(result.summary)}"
+        where = f" ({visible(result.subject)})" if result.subject not in step.hosts else ""
+        yield f"   closes {result.check}{where}: {visible(result.summary)}"
 
 
 def plan_as_json(plan: Plan, inventory: str, folder: str) -> str:
@@ -100,7 +96,7 @@ def plan_as_sh(plan: Plan, inventory: str, folder: str) -> str:
             else command,
             "",
         ]
-    lines += [f"# by hand: {result.check} on {shown(result.subject)}" for result in plan.by_hand]
+    lines += [f"# by hand: {result.check} on {visible(result.subject)}" for result in plan.by_hand]
     return "\n".join(lines) + "\n"
 
 
@@ -113,8 +109,10 @@ def outcome_as_text(changes: Iterable[Change], ran: Iterable[Ran]) -> str:
             ", ".join(f"{host} {count} changed" for host, count in run.changed.items()) or "nothing changed"
         )
         lines.append(f"{run.playbook}: {run.status}, {changed}")
-        lines += [f"   {shown(failure)}" for failure in run.failures]
+        lines += [f"   {visible(failure)}" for failure in run.failures]
     for change in sorted(changes, key=lambda c: (order.index(c.outcome), c.before.severity.rank)):
         now = change.after or change.before
-        lines.append(f"{change.outcome.value:<11} {now.check} on {shown(now.subject)}: {shown(now.summary)}")
+        lines.append(
+            f"{change.outcome.value:<11} {now.check} on {visible(now.subject)}: {visible(now.summary)}"
+        )
     return "\n".join(lines) + "\n"

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,6 @@ class BadInventory(ValueError):
 
 def read_inventory(path: Path) -> tuple[Target, ...]:
     """The hosts of group mail_hosts, in the inventory's order. Raises BadInventory."""
-    if not path.exists():
-        raise BadInventory(f"{path}: no such inventory")
     listing = _listing(path)
     hosts = tuple(_members(listing, GROUP, frozenset()))
     if not hosts:
@@ -33,7 +32,36 @@ def read_inventory(path: Path) -> tuple[Target, ...]:
     return tuple(_target(name, variables.get(name, {}), path) for name in dict.fromkeys(hosts))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A mail host with all that Ansible knows of it. The variables may hold secrets: never print them."""
+
+    name: str
+    addresses: tuple[str, ...]
+    variables: Mapping[str, Any]
+    check_only: bool
+
+
+def read_machines(path: Path) -> tuple[Machine, ...]:
+    """The hosts of group mail_hosts as the playbooks will see them. Raises BadInventory."""
+    listing = _listing(path)
+    variables = listing.get("_meta", {}).get("hostvars", {})
+    untouchable = set(_members(listing, "check_only", frozenset()))
+    return tuple(
+        Machine(
+            name=name,
+            addresses=tuple(str(said[key]) for key in ("ansible_host", "ansible_ssh_host") if said.get(key)),
+            variables=said,
+            check_only=name in untouchable,
+        )
+        for name in dict.fromkeys(_members(listing, GROUP, frozenset()))
+        for said in (variables.get(name, {}),)
+    )
+
+
 def _listing(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise BadInventory(f"{path}: no such inventory")
     beside = Path(sys.executable).with_name("ansible-inventory")
     program = str(beside) if beside.exists() else shutil.which("ansible-inventory")
     if program is None:
@@ -51,7 +79,9 @@ def _listing(path: Path) -> dict[str, Any]:
         raise BadInventory(f"{path}: ansible-inventory gave no answer in {TIMEOUT} s") from slow
     except ValueError as broken:
         raise broken if isinstance(broken, BadInventory) else BadInventory(f"{path}: {broken}") from broken
-    if not isinstance(listing, dict) or not listing.get("_meta", {}).get("hostvars"):
+    if not isinstance(listing, dict) or not any(
+        group.get("hosts") for group in listing.values() if isinstance(group, dict)
+    ):
         raise BadInventory(
             f"{path}: empty, or no inventory that Ansible can read ({_complaint(done.stderr)})"
         )

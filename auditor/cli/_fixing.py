@@ -1,0 +1,85 @@
+"""Wire `auditor fix`: plan, preview, consent, run, scan again, compare, record."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from auditor.cli import _scanning
+from auditor.cli._exits import Exit
+from auditor.cli._planning import NO_INVENTORY, CannotPlan, Given, as_scanned, before, find, spoken
+from auditor.registry import load
+from auditor.remedy import render
+from auditor.remedy.compare import Change, Outcome, compare
+from auditor.remedy.loop import Loop
+from auditor.remedy.plan import Plan
+from auditor.remedy.record import Record
+from auditor.remedy.run import Runner
+from auditor.report import json as report
+from auditor.report.wording import visible
+
+
+def fix(given: Given) -> int:
+    """`auditor fix`. Gives the exit code."""
+    return spoken(lambda: _fix(given))
+
+
+def _fix(given: Given) -> int:
+    if given["inventory"] is None:
+        raise CannotPlan(NO_INVENTORY)
+    if not given["yes"] and not sys.stdin.isatty():
+        raise CannotPlan("nobody is there to be asked: give --yes, or look first with auditor plan")
+    found_before, text = before(given)
+    found = find(given, found_before)
+    print(render.plan_as_text(found.plan, str(given["inventory"]), _scanning.playbooks()), end="")
+    if not found.plan.runnable:
+        return Exit.FINDINGS if found.plan.by_hand or found.plan.unreachable else Exit.CLEAN
+    registry = load()
+    opener = _scanning.opener_for(given)
+    loop = Loop(
+        runner=Runner(inventory=given["inventory"], folder=found.shelf.folder, say=_say),
+        record=Record(given["records"], _now()),
+        announce=lambda line: print(f"auditor: {visible(line)}", file=sys.stderr),
+    )
+    loop.record.plan(found.plan, (s.command(str(given["inventory"])) for s in found.plan.runnable))
+    if text is not None:
+        loop.record.keep("before.json", text)
+    if not given["yes"] and not _agreed(loop, found.plan):
+        return Exit.FINDINGS
+    loop.apply(found.plan)
+    again = dict(given) | {
+        "targets": found_before.targets,
+        "only": tuple({r.check for r in found_before.results}),
+    }
+    scan = _scanning.fresh(again, registry, opener=opener, stderr=sys.stderr)
+    loop.record.keep("after.json", report.render(scan))
+    changes = compare(found_before.results, as_scanned(scan).results)
+    loop.record.finished(changes, scan.record.finished)
+    print(render.outcome_as_text(changes, loop.ran), end="")
+    print(f"auditor: the record of this fix is in {loop.record.folder}", file=sys.stderr)
+    return _exit_of(changes)
+
+
+def _agreed(loop: Loop, plan: Plan) -> bool:
+    """Show every change in check mode, then ask."""
+    for ran in loop.preview(plan.runnable):
+        for failure in ran.failures:
+            print(f"auditor: check mode failed: {visible(failure)}", file=sys.stderr)
+    return click.confirm("Apply these changes?", default=False, err=True)
+
+
+def _say(text: str) -> None:
+    """Ansible's own output, line by line, with what a target may have put into it escaped."""
+    for line in text.splitlines():
+        print(visible(line), file=sys.stderr)
+
+
+def _exit_of(changes: tuple[Change, ...]) -> Exit:
+    outcomes = {change.outcome for change in changes}
+    if outcomes & {Outcome.STILL_OPEN, Outcome.WORSE}:
+        return Exit.FINDINGS
+    return Exit.INCOMPLETE if Outcome.UNKNOWN in outcomes else Exit.CLEAN
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - names the folder of the record and judges nothing

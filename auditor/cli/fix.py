@@ -1,0 +1,37 @@
+"""`auditor fix`."""
+
+from pathlib import Path
+
+import click
+
+from auditor.cli._choices import looking, selecting
+
+
+@click.command(short_help="Repair what was found, and prove it by scanning again.")
+@click.argument("targets", nargs=-1, metavar="[SCAN.json | TARGET...]")
+@click.option("-y", "--yes", is_flag=True, help="Do not show the changes first and do not ask.")
+@click.option(
+    "--records",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("fixes"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the record of this fix is kept.",
+)
+@looking
+@selecting
+@click.pass_context
+def command(ctx: click.Context, /, **given: object) -> None:
+    """Repair what was found: show the changes in check mode, ask, apply, scan the same checks again.
+
+    Takes a saved `auditor scan --format json`, or scans the TARGETs (without any: the inventory) first.
+    Needs -i. Stops at the first playbook that does not come to its end; playbooks restore what they
+    changed when mail does not flow afterwards.
+
+    \b
+    Exit: 0 all closed, 1 something still open or worse, 2 usage,
+          3 closed as far as could be seen, 4 a bug of auditor.
+    """  # noqa: D301 - \b is click's mark for lines that keep their breaks
+    from auditor.cli._fixing import fix
+
+    ctx.exit(fix(given))
