@@ -1,9 +1,9 @@
 """Reports to standard output or into files. A file is there whole or not at all."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import TextIO
@@ -56,49 +56,62 @@ def write_whole(path: Path, text: str) -> None:
         raise
 
 
-def render(
-    form: str, scan: Scan, checks: Mapping[str, Check], lines: Lines, *, verbose: bool, to: TextIO
-) -> str:
-    """The report as one string, as wide and as colourful as `to` allows."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What every report is made of."""
+
+    scan: Scan
+    checks: Mapping[str, Check]
+    lines: Lines
+    verbose: bool = False
+
+
+def render(form: str, shown: Shown, to: TextIO) -> str:
+    """The report as one string; text is as wide and as colourful as `to` allows."""
     if form == "json":
         from auditor.report import json
 
-        return json.render(scan)
-    return _text(scan, checks, lines, verbose=verbose, to=to)
+        return json.render(shown.scan)
+    return _text(shown, to)
 
 
-def _text(scan: Scan, checks: Mapping[str, Check], lines: Lines, *, verbose: bool, to: TextIO) -> str:
+def _text(shown: Shown, to: TextIO) -> str:
     from rich.console import Console
 
     from auditor.report.text import TextReport
 
     console = Console(file=to, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(file=to, highlight=False, width=int(os.environ.get("COLUMNS", PIPE_WIDTH)))
+        width = int(os.environ.get("COLUMNS", PIPE_WIDTH))
+        console = Console(file=to, highlight=False, markup=False, emoji=False, width=width)
+    report = TextReport(scan=shown.scan, checks=shown.checks, lines=shown.lines, verbose=shown.verbose)
     with console.capture() as captured:
-        console.print(TextReport(scan=scan, checks=checks, lines=lines, verbose=verbose))
+        console.print(report)
     return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")) + "\n"
 
 
-def deliver(
-    pairs: Sequence[tuple[str, str]],
-    scan: Scan,
-    checks: Mapping[str, Check],
-    lines: Lines,
-    *,
-    verbose: bool,
-    stdout: TextIO,
-) -> None:
+def deliver(pairs: Sequence[tuple[str, str]], shown: Shown, *, stdout: TextIO, stderr: TextIO) -> None:
     """Every report where it belongs. Raises BadOutput."""
     for form, output in pairs:
         if output == STDOUT:
-            stdout.write(render(form, scan, checks, lines, verbose=verbose, to=stdout))
+            stdout.write(_encodable(render(form, shown, stdout), stdout))
             stdout.flush()
             continue
-        try:
-            with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-                text = render(form, scan, checks, lines, verbose=verbose, to=nowhere)
-            write_whole(Path(output), text)
-        except OSError as error:
-            raise BadOutput(f"-o {output}: {error.strerror}") from error
-        print(f"auditor: {form} report in {output}", file=sys.stderr)
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            text = render(form, shown, nowhere)
+        keep(Path(output), text, stderr)
+
+
+def keep(path: Path, text: str, stderr: TextIO) -> None:
+    """Write it whole and say so. Raises BadOutput."""
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise BadOutput(f"{path}: {error.strerror}") from error
+    print(f"auditor: wrote {path}", file=stderr)
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """What a terminal in a narrow locale cannot show is escaped, not an exception."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, errors="backslashreplace").decode(encoding)

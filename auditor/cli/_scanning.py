@@ -4,11 +4,11 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from auditor import data
 from auditor.cli import _output
@@ -21,7 +21,8 @@ from auditor.model import Options, Severity
 from auditor.net import CannotLook, Network
 from auditor.registry import Registry, load
 from auditor.report.wording import Lines
-from auditor.scan import Look, Request, Scan, UnknownTarget, conclude, look
+from auditor.saved import MAX_BYTES, NotEvidence, read, save
+from auditor.scan import Look, Record, Request, Scan, UnknownTarget, conclude, look
 from auditor.transport.inventory import BadInventory, read_inventory
 from auditor.transport.vantage import helo_name
 
@@ -40,33 +41,74 @@ USAGE = (BadTarget, BadInventory, BadAddress, BadChoice, UnknownTarget)
 """What fresh() raises for a request that cannot be carried out; each text is the sentence for the user."""
 
 
-def main(
-    given: Given, *, opener: Opener | None = None, stdout: TextIO | None = None, stderr: TextIO | None = None
-) -> int:
+class Terminal(NamedTuple):
+    """Where results and where everything else goes."""
+
+    out: TextIO
+    err: TextIO
+
+    def refuse(self, told: object) -> Exit:
+        """One sentence, exit 2."""
+        print(f"auditor: {told}", file=self.err)
+        return Exit.USAGE
+
+
+def main(given: Given, *, opener: Opener | None = None, terminal: Terminal | None = None) -> int:
     """One scan for the options of `auditor scan`, as click hands them over. Gives the exit code."""
-    out, err = stdout or sys.stdout, stderr or sys.stderr
+    terminal = terminal or Terminal(sys.stdout, sys.stderr)
     try:
         pairs = _output.pair(given["formats"], given["outputs"])
         registry = load()
-        scan = fresh(given, registry, opener=opener, stderr=err)
-        lines = Lines(inventory=_relative(given["inventory"]), playbooks=playbooks())
-        _output.deliver(pairs, scan, registry.checks, lines, verbose=given["verbose"], stdout=out)
+        scan = fresh(given, registry, opener=opener, stderr=terminal.err)
+        if given["save_evidence"] is not None:
+            _output.keep(given["save_evidence"], save(scan.record), terminal.err)
+        return report(scan, registry, given, pairs, terminal)
     except (*USAGE, _output.BadOutput) as error:
-        print(f"auditor: {error}", file=err)
-        return Exit.USAGE
+        return terminal.refuse(error)
     except CannotLook as error:
-        print(f"auditor: {error.detail}", file=err)
+        print(f"auditor: {error.detail}", file=terminal.err)
         return Exit.INCOMPLETE
     except KeyboardInterrupt:
-        print("\nauditor: interrupted; nothing was written", file=err)
+        print("\nauditor: interrupted; nothing was written", file=terminal.err)
         return INTERRUPTED
-    return exit_code(scan.findings, fail_on=Severity(given["fail_on"]), allow_unknown=given["allow_unknown"])
 
 
 def fresh(given: Given, registry: Registry, *, opener: Opener | None = None, stderr: TextIO) -> Scan:
     """Scan now. Raises what main() turns into a sentence."""
     request = read_request(given, registry)
-    return asyncio.run(_look(request, registry, opener or opener_for(given), stderr))
+    return conclude(asyncio.run(_look(request, registry, opener or opener_for(given), stderr)), registry)
+
+
+def judge_saved(given: Given, *, terminal: Terminal | None = None) -> int:
+    """The same verdicts from a file of --save-evidence. Gives the exit code."""
+    terminal = terminal or Terminal(sys.stdout, sys.stderr)
+    path: Path = given["evidence"]
+    try:
+        pairs = _output.pair(given["formats"], given["outputs"])
+        registry = load()
+        record = read(_bytes(path), registry)
+        return report(conclude(record, registry), registry, given, pairs, terminal)
+    except NotEvidence as error:
+        return terminal.refuse(f"{path}: {error}")
+    except OSError as error:
+        return terminal.refuse(f"{path}: {error.strerror}")
+    except _output.BadOutput as error:
+        return terminal.refuse(error)
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def report(
+    scan: Scan, registry: Registry, given: Given, pairs: Sequence[tuple[str, str]], terminal: Terminal
+) -> Exit:
+    """Every report where it belongs, then the exit code. Raises BadOutput."""
+    lines = Lines(inventory=_relative(given.get("inventory")), playbooks=playbooks())
+    shown = _output.Shown(scan=scan, checks=registry.checks, lines=lines, verbose=given["verbose"])
+    _output.deliver(pairs, shown, stdout=terminal.out, stderr=terminal.err)
+    return exit_code(scan.findings, fail_on=Severity(given["fail_on"]), allow_unknown=given["allow_unknown"])
 
 
 def read_request(given: Given, registry: Registry) -> Request:
@@ -152,13 +194,12 @@ def opener_for(given: Given) -> Opener:
     return lambda: real_network(servers, timeout=given["timeout"], concurrency=given["concurrency"])
 
 
-async def _look(request: Request, registry: Registry, opener: Opener, err: TextIO) -> Scan:
+async def _look(request: Request, registry: Registry, opener: Opener, err: TextIO) -> Record:
     async with opener() as network:
         if not request.options.helo:
             request = replace(request, options=replace(request.options, helo=await helo_name(network)))
         with Progress(err) as progress:
-            record = await look(request, registry, network, progress=progress.seen)
-    return conclude(record, registry)
+            return await look(request, registry, network, progress=progress.seen)
 
 
 def playbooks() -> str:

@@ -1,5 +1,7 @@
 """`auditor scan`."""
 
+from pathlib import Path
+
 import click
 
 from auditor.cli._choices import looking, reporting, selecting
@@ -9,6 +11,12 @@ from auditor.cli._choices import looking, reporting, selecting
 @click.argument("targets", nargs=-1, metavar="TARGET...")
 @looking
 @selecting
+@click.option(
+    "--save-evidence",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep what was seen; `auditor judge FILE` says the same without a network.",
+)
 @reporting
 @click.pass_context
 def command(ctx: click.Context, /, **given: object) -> None:

@@ -43,7 +43,7 @@ def scan(network, monkeypatch):
 
         out, err = io.StringIO(), io.StringIO()
         with command.make_context("scan", list(words)) as context:
-            code = _scanning.main(context.params, opener=opener, stdout=out, stderr=err)
+            code = _scanning.main(context.params, opener=opener, terminal=_scanning.Terminal(out, err))
         return Ran(code, out.getvalue(), err.getvalue())
 
     return run
