@@ -186,6 +186,7 @@ def make(wanted: Any, value: Any, parameters: Parameters = {}) -> Any:  # noqa: 
 
 
 def _one_of(kinds: tuple[Any, ...], value: Any, parameters: Parameters) -> Any:
+    kinds = tuple(parameters.get(kind, kind) for kind in kinds)
     if isinstance(value, dict):
         for kind in kinds:
             if (get_origin(kind) or kind).__name__ == value.get(TAG):
