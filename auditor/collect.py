@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from inspect import isawaitable
 from typing import Any
 
 from auditor.inside.command import Command, Output
@@ -92,7 +93,8 @@ class Collector:
                 if isinstance(argument, Unavailable) and not need.optional:
                     return argument
             if not source.commands:
-                return await source.give(*arguments)
+                given = source.give(*arguments)
+                return await given if isawaitable(given) else given
             outputs = await self._host_outputs(subject, late=source.late)
             return source.give(*(outputs[command.id] for command in source.commands), *arguments)
         except CannotLook as reason:

@@ -144,7 +144,7 @@ def _read_source(function: Callable[..., Any]) -> Source:
     needs = tuple(read_need(hint) for hint in hints.values() if hint is not Output)
     kinds = {need.kind for need in needs}
     subject = Domain if Domain in kinds else Host
-    if not commands and not kinds & {Host, Domain}:
+    if not hasattr(function, "commands") and not kinds & {Host, Domain}:
         raise WiringError(f"{function.__qualname__}: a probe takes the Host or the Domain that it asks about")
     if sum(hint is Output for hint in hints.values()) != len(commands):
         raise WiringError(f"{function.__qualname__}: one Output parameter per command")

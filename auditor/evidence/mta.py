@@ -61,6 +61,14 @@ class TrustedNetworks:
     """Every address of the host's interfaces. OpenSMTPD and Sendmail trust these always."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigComplaints:
+    """What the running mail program says against its own configuration, in its own words."""
+
+    mta: Mta
+    lines: tuple[str, ...] = ()
+
+
 def classify(process: Process) -> Mta | None:
     """Which mail program this process belongs to."""
     path = process.executable or process.command.split(" ")[0]

@@ -88,8 +88,6 @@ class PostfixSettings:
     services: tuple[PostfixService, ...] = ()
     overrides: tuple[tuple[str, str, str], ...] = ()
     """(service "submission/inet", parameter, value)."""
-    complaints: tuple[str, ...] = ()
-    """What Postfix itself said about its configuration: misspelt or doubled parameters."""
 
     def get(self, parameter: str, service: PostfixService | None = None) -> str:
         """The value that takes effect for a service, or "" where this version has no such parameter."""
@@ -142,7 +140,12 @@ def parse_overrides(text: str) -> tuple[tuple[str, str, str], ...]:
 def parse_complaints(stderr: str) -> tuple[str, ...]:
     """Warnings of postconf, without the path of the file, for it says nothing new."""
     lines = (line.partition("postconf: ")[2] or line for line in stderr.splitlines())
-    said = (line for line in lines if line.startswith(("warning: ", "fatal: ", "error: ")))
+    # "unknown parameter" answers our own question about one that this version does not have yet.
+    said = (
+        line
+        for line in lines
+        if line.startswith(("warning: ", "fatal: ", "error: ")) and "unknown parameter" not in line
+    )
     return tuple(dict.fromkeys(line[:200] for line in said))
 
 

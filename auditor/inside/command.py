@@ -70,7 +70,8 @@ class Output:
 def reads(*commands: Command) -> Callable[[F], F]:
     """Mark a pure parser as a reader: it gets one Output per command, in this order, and returns evidence.
 
-    Its further parameters, if any, are injected by annotation like a probe's.
+    Its further parameters, if any, are injected by annotation like a probe's. Without commands it
+    only draws conclusions from other evidence.
     """
 
     def mark(parser: F) -> F:

@@ -1,0 +1,76 @@
+"""What Sendmail was told: sendmail.cf's options, its classes and access map, and its answer to a stranger."""
+
+import re
+from dataclasses import dataclass
+
+_OPTION = re.compile(r"^O\s+([A-Za-z.]+)\s*=\s*(.*)$", re.MULTILINE)
+KEPT = {
+    "AliasFile",
+    "ConnectionRateThrottle",
+    "DaemonPortOptions",
+    "InputMailFilters",
+    "LogLevel",
+    "MaxDaemonChildren",
+    "MaxMessageSize",
+    "MinFreeBlocks",
+    "PrivacyOptions",
+    "QueueDirectory",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendmailSettings:
+    """Options in KEPT, in order; milters with their flags; what relays."""
+
+    options: tuple[tuple[str, str], ...] = ()
+    milters: tuple[tuple[str, str], ...] = ()
+    """(socket as "inet:11332@127.0.0.1", flags: "T" defers, "R" rejects, "" lets pass when it is dead)."""
+    relay_domains: tuple[str, ...] = ()
+    """Class R: names and address prefixes that relay."""
+    relaying_entries: tuple[str, ...] = ()
+    """Keys of the access map with the value RELAY."""
+    dns_lists: tuple[str, ...] = ()
+    stranger: str = ""
+    """What check_rcpt returned for a foreign recipient from a documentation address."""
+
+    @property
+    def strangers_refused(self) -> bool | None:
+        """None where the rule set gave no answer."""
+        return None if not self.stranger else "$# error" in self.stranger
+
+
+def parse_cf(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """(options, milters, DNS lists) of sendmail.cf."""
+    options = tuple((name, value.strip()) for name, value in _OPTION.findall(text) if name in KEPT)
+    milters = []
+    for definition in re.findall(r"^X\w+,\s*(.*)$", text, re.MULTILINE):
+        socket = re.search(r"S=((?:inet6?|local|unix):[^,\s]+)", definition)
+        flags = re.search(r"F=(\w*)", definition)
+        if socket:
+            milters.append((socket[1], flags[1] if flags else ""))
+    zones = re.findall(r"\$\(dns\w* \$&\{client_addr\}\.([\w.-]+)", text)
+    zones += re.findall(r"\$\(\w*dnsbl\w* \$\d\.\$\d\.\$\d\.\$\d\.([\w.-]+)", text)
+    return options, tuple(milters), tuple(dict.fromkeys(zone.rstrip(".") for zone in zones))
+
+
+def parse_access(text: str) -> tuple[str, ...]:
+    """Keys that relay, from `makemap -u hash access`: "connect:10.1<TAB>RELAY"."""
+    found = []
+    for line in text.splitlines():
+        key, _, value = line.partition("\t")
+        if value.strip().upper() == "RELAY":
+            found.append(key.strip())
+    return tuple(dict.fromkeys(found))
+
+
+def parse_test_mode(text: str) -> tuple[tuple[str, ...], str]:
+    """(members of class R, what check_rcpt returned) from address test mode fed with TEST_MODE_INPUT."""
+    members, verdict = [], ""
+    for line in text.splitlines():
+        if line.startswith("check_rcpt") and "returns:" in line:
+            verdict = line.partition("returns:")[2].strip()
+            break
+        plain = re.sub(r"^(?:> )+", "", line).strip()
+        if plain and " " not in plain and not plain.startswith(("ADDRESS", "Enter")):
+            members.append(plain)
+    return tuple(members), verdict
