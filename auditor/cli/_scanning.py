@@ -76,7 +76,7 @@ def main(given: Given, *, opener: Opener | None = None, terminal: Terminal | Non
 def fresh(given: Given, registry: Registry, *, opener: Opener | None = None, stderr: TextIO) -> Scan:
     """Scan now. Raises what main() turns into a sentence."""
     request = read_request(given, registry)
-    return conclude(asyncio.run(_look(request, registry, opener or opener_for(given), stderr)), registry)
+    return conclude(asyncio.run(watch(request, registry, opener or opener_for(given), stderr)), registry)
 
 
 def judge_saved(given: Given, *, terminal: Terminal | None = None) -> int:
@@ -190,11 +190,13 @@ def _is_address(text: str) -> bool:
 
 
 def opener_for(given: Given) -> Opener:
+    """The real network, as --nameserver, --timeout and --concurrency say. Raises BadAddress."""
     servers = read_servers(given["nameservers"])
     return lambda: real_network(servers, timeout=given["timeout"], concurrency=given["concurrency"])
 
 
-async def _look(request: Request, registry: Registry, opener: Opener, err: TextIO) -> Record:
+async def watch(request: Request, registry: Registry, opener: Opener, err: TextIO) -> Record:
+    """Look, with signs of life on `err`."""
     async with opener() as network:
         if not request.options.helo:
             request = replace(request, options=replace(request.options, helo=await helo_name(network)))

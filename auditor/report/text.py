@@ -89,10 +89,10 @@ class TextReport:
             yield _labelled("Why", Text(visible(reason)))
         words = self.lines.fix(finding, target.subjects)
         if words:
-            yield _labelled("Fix", _command(words, options.max_width - INDENT - LABEL))
+            yield _labelled("Fix", _command(words, _room(options, used=INDENT + LABEL)))
         elif isinstance(finding.remedy, ByHand):
             yield _labelled("By hand", Text(visible(finding.remedy.steps)))
-        yield _labelled("Guide", _command((self.lines.guide(finding),), options.max_width - INDENT - LABEL))
+        yield _labelled("Guide", _command((self.lines.guide(finding),), _room(options, used=INDENT + LABEL)))
         more = (f"auditor explain {finding.check}", *finding.references)
         yield _labelled("More", Text(visible("; ".join(more)), style="dim"))
 
@@ -164,7 +164,7 @@ class TextReport:
         if steps:
             yield Text("NEXT", style="bold")
         for command, purpose in steps:
-            yield _block(_command((command,), options.max_width - INDENT))
+            yield _block(_command((command,), _room(options, used=INDENT)))
             yield _block(Text(purpose, style="dim"), extra=2)
         if steps:
             yield Text()
@@ -248,10 +248,19 @@ class _Hanging:
             yield start
 
 
-def _command(words: Iterable[str], width: int) -> Text:
-    """On one line where it fits, else continued with backslashes: what is copied runs either way."""
-    parts = tuple(words)
-    whole = " ".join(parts)
-    if len(whole) > width:
-        whole = " \\\n  ".join(parts)
-    return Text(whole, style="green", no_wrap=True, overflow="ignore")
+def _command(words: Iterable[str], width: int | None) -> Text:
+    """On one line where it fits, else continued with backslashes: what is copied runs either way.
+
+    Without a width (no terminal) it stays on one line, for programs that look for it.
+    """
+    lines: list[str] = []
+    for word in words:
+        if lines and (width is None or len(lines[-1]) + len(word) + 3 <= width):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return Text(" \\\n  ".join(lines), style="green", no_wrap=True, overflow="ignore")
+
+
+def _room(options: ConsoleOptions, *, used: int) -> int | None:
+    return options.max_width - used if options.is_terminal else None
