@@ -86,7 +86,7 @@ def _text(shown: Shown, to: TextIO) -> str:
         console = Console(file=to, highlight=False, markup=False, emoji=False, width=width)
     report = TextReport(scan=shown.scan, checks=shown.checks, lines=shown.lines, verbose=shown.verbose)
     with console.capture() as captured:
-        console.print(report)
+        console.print(report, crop=False)  # a command line is never cut
     return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")) + "\n"
 
 

@@ -20,7 +20,7 @@ class OpenRelay:
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Everybody but the null sender, so that bounces and complaints are lost too (RFC 5321 section 4.5.5)."""
-        if not address:
+        if address in ("", "<>"):
             return "550 5.1.0 Null sender is not accepted here"
         envelope.mail_from = address
         envelope.mail_options.extend(options)

@@ -6,8 +6,7 @@ Only rich.text.Text is built here, never markup, so nothing that a target says i
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.padding import Padding
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from auditor import __version__
@@ -57,7 +56,7 @@ class TextReport:
             f"auditor {__version__}: {names}, {len(self.scan.findings)} checks, {self.scan.seconds:.1f} s"
         )
 
-    def _target(self, target: TargetFindings, options: ConsoleOptions) -> Iterator[Text | Padding]:
+    def _target(self, target: TargetFindings, options: ConsoleOptions) -> Iterator[RenderableType]:
         for subject in target.subjects:
             if isinstance(subject, Host):
                 about = ", ".join(subject.addresses) or ("mail host of " + ", ".join(subject.domains))
@@ -73,7 +72,7 @@ class TextReport:
 
     def _finding(
         self, finding: Finding, target: TargetFindings, options: ConsoleOptions
-    ) -> Iterator[Text | Padding]:
+    ) -> Iterator[RenderableType]:
         yield _headline(finding)
         yield _block(Text(visible(finding.summary)))
         shown = finding.observed if self.verbose else finding.observed[:SHOWN]
@@ -89,14 +88,16 @@ class TextReport:
             yield _labelled("Why", Text(visible(reason)))
         words = self.lines.fix(finding, target.subjects)
         if words:
-            yield _labelled("Fix", _command(words, _room(options, used=INDENT + LABEL)))
+            yield _labelled("Fix", _command(words, _room(options, used=INDENT + LABEL + 1)))
         elif isinstance(finding.remedy, ByHand):
             yield _labelled("By hand", Text(visible(finding.remedy.steps)))
-        yield _labelled("Guide", _command((self.lines.guide(finding),), _room(options, used=INDENT + LABEL)))
+        yield _labelled(
+            "Guide", _command((self.lines.guide(finding),), _room(options, used=INDENT + LABEL + 1))
+        )
         more = (f"auditor explain {finding.check}", *finding.references)
         yield _labelled("More", Text(visible("; ".join(more)), style="dim"))
 
-    def _crashes(self) -> Iterator[Text | Padding]:
+    def _crashes(self) -> Iterator[RenderableType]:
         crashes = [finding for finding in self.scan.findings if finding.status is Status.CRASH]
         if crashes:
             yield Text("CRASHED  a bug of auditor, not of the host; please report it", style="bold magenta")
@@ -104,7 +105,7 @@ class TextReport:
             last = (finding.trace or "").strip().splitlines()[-1:]
             yield _block(Text(f"{finding.check} on {visible(finding.subject)}: {visible(' '.join(last))}"))
 
-    def _unknowns(self) -> Iterator[Text | Padding]:
+    def _unknowns(self) -> Iterator[RenderableType]:
         unknown = [finding for finding in self.scan.findings if finding.status is Status.UNKNOWN]
         if not unknown:
             return
@@ -119,7 +120,7 @@ class TextReport:
                 yield _block(Text(f"{visible(subject)}: {', '.join(names)}", style="dim"), extra=2)
         yield Text()
 
-    def _accepted(self) -> Iterator[Text | Padding]:
+    def _accepted(self) -> Iterator[RenderableType]:
         accepted = [finding for finding in self.scan.findings if finding.accepted is not None]
         if accepted:
             yield Text("ACCEPTED  failed, and you live with it", style="bold")
@@ -128,7 +129,7 @@ class TextReport:
                 yield _block(Text(visible(told)))
             yield Text()
 
-    def _passes(self) -> Iterator[Text | Padding]:
+    def _passes(self) -> Iterator[RenderableType]:
         if not self.verbose:
             return
         for status, title in ((Status.PASSED, "PASSED"), (Status.NOT_APPLICABLE, "NOT APPLICABLE")):
@@ -145,7 +146,7 @@ class TextReport:
                     )
                 yield Text()
 
-    def _end(self, options: ConsoleOptions) -> Iterator[Text | Padding]:
+    def _end(self, options: ConsoleOptions) -> Iterator[RenderableType]:
         failed = open_failures(self.scan)
         if len(failed) > 1:
             yield Text("IN SHORT", style="bold")
@@ -159,7 +160,7 @@ class TextReport:
             yield Text(visible(f"Note: {remark}"), style="yellow")
         yield self._counts(failed)
 
-    def _next(self, failed: list[Finding], options: ConsoleOptions) -> Iterator[Text | Padding]:
+    def _next(self, failed: list[Finding], options: ConsoleOptions) -> Iterator[RenderableType]:
         steps = list(self._steps(failed))
         if steps:
             yield Text("NEXT", style="bold")
@@ -225,27 +226,31 @@ def _headline(finding: Finding) -> Text:
     )
 
 
-def _block(text: Text, *, extra: int = 0) -> Padding:
-    return Padding(text, (0, 0, 0, INDENT + extra))
+def _block(text: Text, *, extra: int = 0) -> "_Hanging":
+    return _Hanging(Text(" " * (INDENT + extra)), text)
 
 
-def _labelled(label: str, text: Text) -> Padding:
+def _labelled(label: str, text: Text) -> "_Hanging":
     """Label in a column of its own; the lines that follow are indented as far."""
-    return Padding(_Hanging(Text(f"{label:{LABEL}}", style="bold"), text), (0, 0, 0, INDENT))
+    return _Hanging(Text.assemble(" " * INDENT, (f"{label:{LABEL}} ", "bold")), text)
 
 
 @dataclass(frozen=True, slots=True)
 class _Hanging:
-    label: Text
+    """Text that wraps below its own beginning. What may not wrap (a command) is never cut either."""
+
+    start: Text
     text: Text
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = max(20, options.max_width - self.label.cell_len)
-        for number, line in enumerate(self.text.wrap(console, width)):
-            start = self.label.copy() if number == 0 else Text(" " * self.label.cell_len)
-            start.append_text(line)
-            start.no_wrap, start.overflow = True, "ignore"
-            yield start
+        width = max(20, options.max_width - self.start.cell_len)
+        lines = self.text.split() if self.text.no_wrap else self.text.wrap(console, width)
+        for number, line in enumerate(lines):
+            whole = self.start.copy() if number == 0 else Text(" " * self.start.cell_len)
+            whole.append_text(line)
+            whole.rstrip()
+            whole.no_wrap, whole.overflow = True, "ignore"
+            yield whole
 
 
 def _command(words: Iterable[str], width: int | None) -> Text:

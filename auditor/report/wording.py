@@ -53,7 +53,7 @@ def observation(seen: Observation) -> str:
 def why(check: Check | None) -> str:
     """The first sentence of a check's page."""
     page = " ".join((check.page if check else "").split("\n\n", 1)[0].split())
-    found = re.match(r".*?[.!?](?=\s+[A-Z(]|$)", page)
+    found = re.match(r".*?[.!?](?=\s+[A-Z(`\"]|$)", page)
     return found[0] if found else page
 
 
