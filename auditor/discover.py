@@ -1,11 +1,10 @@
 """What the user named -> subjects: hosts and domains, with their relations read from the DNS."""
 
 import asyncio
-import ipaddress
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from auditor.evidence.dns import Answer, Existence
+from auditor.evidence.dns import Answer, Existence, is_address
 from auditor.model import Declared, Domain, Host, SshTarget, Subject
 from auditor.net import CannotLook, Network
 
@@ -33,15 +32,6 @@ def parse_mx(answer: Answer) -> tuple[str, ...]:
         if preference.isdigit() and name:
             pairs.append((int(preference), name))
     return tuple(dict.fromkeys(name for _, name in sorted(pairs)))
-
-
-def is_address(text: str) -> bool:
-    """An IPv4 or IPv6 address, as people write it."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 async def _mx(name: str, network: Network) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address, ip_network
 
 
 class Existence(StrEnum):
@@ -42,3 +43,23 @@ class HostAddresses:
     def every(self) -> tuple[str, ...]:
         """IPv4 first, then IPv6."""
         return (*self.v4, *self.v6)
+
+
+_DOCUMENTATION = tuple(
+    ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+)
+
+
+def is_address(text: str) -> bool:
+    """An IPv4 or IPv6 address as people write it."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def not_public(address: str) -> bool:
+    """Private, loopback, link-local, reserved. Documentation ranges count as public: they play the internet."""
+    ip = ip_address(address)
+    return not ip.is_global and not any(ip in network for network in _DOCUMENTATION)
