@@ -1,0 +1,317 @@
+"""What an incident's journal says: a pure fold over its entries, and nothing that is not in them.
+
+    state = fold(entries)
+
+Every kind of entry has one handler; a kind that this version does not know changes nothing, so that an older tool
+can still read a newer journal.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from auditor.runbook.clock import Instant
+from auditor.runbook.journal import Entry
+
+
+class Progress(StrEnum):
+    """How far a step is."""
+
+    STARTED = "started"
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    PASSED_OVER = "passed-over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepState:
+    """One step's history in short."""
+
+    progress: Progress
+    started: Instant | None = None
+    ended: Instant | None = None
+    attempts: int = 0
+    acted: bool = False
+    """The journal says that its command came to an end (not merely that it was about to begin)."""
+    reason: str = ""
+    undone: bool = False
+    data: Mapping[str, Any] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    """Files with what its commands printed, oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Temporary:
+    """A measure that must be gone before the incident is closed."""
+
+    step: str
+    since: Instant
+    lasts: int
+    """Seconds until it should have been removed."""
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """A runbook as it was when the incident began to follow it."""
+
+    name: str
+    version: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Somebody agreed to one step, with one preview, at one time."""
+
+    step: str
+    preview: str
+    """SHA-256 of the list that was approved, or ""."""
+    at: Instant
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something a person wrote down."""
+
+    seq: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything that the engine needs to go on."""
+
+    incident: str = ""
+    title: str = ""
+    host: str = ""
+    opened: Instant | None = None
+    closed: Instant | None = None
+    began: str = ""
+    """When it really began, as far as somebody said."""
+    runbooks: tuple[Pinned, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Facts, variables, answers, captures and decisions, by name."""
+    steps: Mapping[str, StepState] = field(default_factory=dict)
+    """By `runbook/step`."""
+    temporaries: Mapping[str, Temporary] = field(default_factory=dict)
+    approvals: tuple[Approval, ...] = ()
+    notes: tuple[Note, ...] = ()
+    evidence: frozenset[tuple[str, str]] = frozenset()
+    """(step, item) of everything that was collected."""
+    removed: tuple[str, ...] = ()
+    """Evidence files that list what destructive steps removed."""
+    messages: Mapping[str, Instant] = field(default_factory=dict)
+    """By step: when a message was last sent."""
+    fired: frozenset[str] = frozenset()
+    operator: str = ""
+    seq: int = 0
+
+    def step(self, key: str) -> StepState | None:
+        """The history of `runbook/step`, or None when it was never begun."""
+        return self.steps.get(key)
+
+
+Handler = Callable[[State, Entry], State]
+
+
+def key_of(entry: Entry) -> str:
+    """`runbook/step` of an entry."""
+    return f"{entry.rb.partition('@')[0]}/{entry.step}"
+
+
+def fold(entries: Iterable[Entry]) -> State:
+    """The state that a journal describes."""
+    state = State()
+    for entry in entries:
+        handler = _HANDLERS.get(entry.kind)
+        state = replace(handler(state, entry) if handler is not None else state, seq=entry.seq)
+    return state
+
+
+def _with_step(state: State, key: str, **changes: Any) -> State:
+    known = state.steps.get(key) or StepState(progress=Progress.STARTED)
+    return replace(state, steps=MappingProxyType({**state.steps, key: replace(known, **changes)}))
+
+
+def _with_values(state: State, values: Mapping[str, Any]) -> State:
+    return replace(
+        state,
+        values=MappingProxyType({**state.values, **{name: str(value) for name, value in values.items()}}),
+    )
+
+
+def _open(state: State, entry: Entry) -> State:
+    data = entry.data
+    state = replace(
+        state, incident=entry.inc, title=data.get("title", ""), host=data.get("host", ""), opened=entry.at,
+        began=data.get("began", ""), operator=entry.actor,
+    )  # fmt: skip
+    return _with_values(_pin(state, entry), data.get("values", {}))
+
+
+def _pin(state: State, entry: Entry) -> State:
+    name, _, version = entry.rb.partition("@")
+    pinned = Pinned(name=name, version=int(version or 0), sha256=entry.rb_sha256)
+    others = tuple(runbook for runbook in state.runbooks if runbook.name != name)
+    if entry.kind == "accept":
+        return replace(
+            state, runbooks=tuple(pinned if known.name == name else known for known in state.runbooks)
+        )
+    return replace(state, runbooks=(*others, pinned))
+
+
+def _start(state: State, entry: Entry) -> State:
+    known = state.steps.get(key_of(entry))
+    return _with_step(
+        state, key_of(entry), progress=Progress.STARTED, started=entry.at, ended=None, acted=False, undone=False,
+        attempts=(known.attempts if known else 0) + 1, data=entry.data,
+    )  # fmt: skip
+
+
+def _acted(state: State, entry: Entry) -> State:
+    known = state.steps.get(key_of(entry))
+    outputs = (
+        *(known.outputs if known else ()),
+        *(attached.p for attached in entry.files if attached.p.endswith(".out")),
+    )
+    state = _with_values(state, entry.data.get("captured", {}))
+    return _with_step(state, key_of(entry), acted=True, outputs=outputs)
+
+
+def _end(state: State, entry: Entry) -> State:
+    result = Progress(entry.data.get("result", "unknown"))
+    known = state.steps.get(key_of(entry))
+    data = {**(known.data if known else {}), **entry.data}
+    state = _with_values(state, entry.data.get("values", {}))
+    return _with_step(
+        state,
+        key_of(entry),
+        progress=result,
+        ended=entry.at,
+        reason=str(entry.data.get("reason", "")),
+        data=data,
+    )
+
+
+def _skip(state: State, entry: Entry) -> State:
+    return _with_step(
+        state,
+        key_of(entry),
+        progress=Progress.SKIPPED,
+        ended=entry.at,
+        reason=str(entry.data.get("reason", "")),
+    )
+
+
+def _jump(state: State, entry: Entry) -> State:
+    for key in entry.data.get("over", ()):
+        if key not in state.steps:
+            state = _with_step(
+                state, key, progress=Progress.PASSED_OVER, ended=entry.at, reason=f"decided at {entry.step}"
+            )
+    return state
+
+
+def _values(state: State, entry: Entry) -> State:
+    return _with_values(state, entry.data.get("values", {}))
+
+
+def _decision(state: State, entry: Entry) -> State:
+    return _with_values(state, {entry.step: entry.data.get("option", "")})
+
+
+def _approval(state: State, entry: Entry) -> State:
+    given = Approval(
+        step=key_of(entry),
+        preview=entry.data.get("preview", ""),
+        at=entry.at,
+        by=entry.data.get("by", entry.actor),
+    )
+    return replace(state, approvals=(*state.approvals, given))
+
+
+def _temp_add(state: State, entry: Entry) -> State:
+    measure = Temporary(
+        step=key_of(entry),
+        since=entry.at,
+        lasts=int(entry.data.get("lasts", 0)),
+        what=entry.data.get("what", ""),
+    )
+    return replace(state, temporaries=MappingProxyType({**state.temporaries, measure.step: measure}))
+
+
+def _temp_remove(state: State, entry: Entry) -> State:
+    left = {key: measure for key, measure in state.temporaries.items() if key != key_of(entry)}
+    return replace(state, temporaries=MappingProxyType(left))
+
+
+def _undo_end(state: State, entry: Entry) -> State:
+    return _with_step(state, key_of(entry), undone=True) if entry.data.get("result") == "ok" else state
+
+
+def _note(state: State, entry: Entry) -> State:
+    note = Note(seq=entry.seq, kind=entry.data.get("kind", "note"), text=entry.data.get("text", ""))
+    return replace(state, notes=(*state.notes, note))
+
+
+def _evidence(state: State, entry: Entry) -> State:
+    return replace(state, evidence=state.evidence | {(key_of(entry), entry.data.get("item", ""))})
+
+
+def _removed(state: State, entry: Entry) -> State:
+    return replace(state, removed=(*state.removed, *(attached.p for attached in entry.files)))
+
+
+def _comms(state: State, entry: Entry) -> State:
+    return replace(state, messages=MappingProxyType({**state.messages, key_of(entry): entry.at}))
+
+
+def _fired(state: State, entry: Entry) -> State:
+    return replace(state, fired=state.fired | {entry.data.get("timer", "")})
+
+
+def _close(state: State, entry: Entry) -> State:
+    return replace(state, closed=entry.at)
+
+
+def _reopen(state: State, _entry: Entry) -> State:
+    return replace(state, closed=None)
+
+
+def _handover(state: State, entry: Entry) -> State:
+    return replace(state, operator=entry.data.get("to", state.operator))
+
+
+_HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType(
+    {
+        "open": _open,
+        "follow": _pin,
+        "accept": _pin,
+        "values": _values,
+        "step.start": _start,
+        "step.acted": _acted,
+        "step.end": _end,
+        "skip": _skip,
+        "jump": _jump,
+        "decision": _decision,
+        "approval": _approval,
+        "temp.add": _temp_add,
+        "temp.remove": _temp_remove,
+        "undo.end": _undo_end,
+        "note": _note,
+        "evidence": _evidence,
+        "removed": _removed,
+        "comms": _comms,
+        "timer.fired": _fired,
+        "close": _close,
+        "reopen": _reopen,
+        "handover": _handover,
+    }
+)
