@@ -142,6 +142,7 @@ class Use(StrEnum):
     UNDO = "undo"
     VERIFY = "verify"
     PREVIEW = "preview"
+    CAPTURE = "capture"
 
 
 class Shell(Struct, frozen=True, kw_only=True):

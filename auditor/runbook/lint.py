@@ -299,8 +299,20 @@ def _commands(runbook: Runbook, _around: Surroundings) -> Iterator[Problem]:
             yield from _covered(runbook, step, Use.DO)
             if words.preview is not None:
                 yield from _covered(runbook, step, Use.PREVIEW)
-        elif any(block.use in {Use.DO, Use.PREVIEW} for block in step.shells):
-            yield Problem(step.line, f"{step.id}: only command steps have step= and preview= blocks")
+            yield from _kept_for_undo(runbook, step)
+        elif any(block.use in {Use.DO, Use.PREVIEW, Use.CAPTURE} for block in step.shells):
+            yield Problem(
+                step.line, f"{step.id}: only command steps have step=, preview= and capture= blocks"
+            )
+
+
+def _kept_for_undo(runbook: Runbook, step: Step) -> Iterator[Problem]:
+    """What the way back needs is journalled before anything is changed, or a crash in between loses it."""
+    kept = {name for block in step.shells if block.use is Use.UNDO for name in shell.names(block.text)}
+    if kept & set(step.words.capture):
+        yield from _covered(runbook, step, Use.CAPTURE)
+    elif any(block.use is Use.CAPTURE for block in step.shells) and not step.words.capture:
+        yield Problem(step.line, f"{step.id}: a capture= block, but capture: declares nothing")
 
 
 def _danger(runbook: Runbook, _around: Surroundings) -> Iterator[Problem]:
@@ -360,8 +372,9 @@ def _shell_blocks(runbook: Runbook, _around: Surroundings) -> Iterator[Problem]:
     for step in runbook.steps:
         known |= set(step.words.ask)
         for block in step.shells:
-            later = set(step.words.capture) if block.use in {Use.UNDO, Use.VERIFY} else set()
-            yield from _shell_block(block, known | later)
+            first = any(one.use is Use.CAPTURE for one in step.shells)
+            later = {Use.UNDO, Use.VERIFY} | ({Use.DO} if first else set())
+            yield from _shell_block(block, known | (set(step.words.capture) if block.use in later else set()))
         known |= set(step.words.capture)
 
 

@@ -114,7 +114,9 @@ def _shell(token: Token, line: int) -> Shell:
     attributes = _attributes(token.info, line)
     uses = [use for use in Use if use.value in attributes]
     if len(uses) != 1:
-        raise _At(line, "a sh block names its step by exactly one of step=, undo=, verify= and preview=")
+        raise _At(
+            line, "a sh block names its step by exactly one of step=, undo=, verify=, preview= and capture="
+        )
     mtas = tuple(mta for mta in attributes.pop("mta", "any").split("|") if mta != "any")
     debian = attributes.pop("debian", None)
     step = attributes.pop(uses[0].value)

@@ -76,6 +76,15 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a destructive step would act on: the stored list, its hash and how many items it holds."""
+
+    file: str
+    sha256: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """Something a person wrote down."""
 
@@ -105,6 +114,9 @@ class State:
     notes: tuple[Note, ...] = ()
     evidence: frozenset[tuple[str, str]] = frozenset()
     """(step, item) of everything that was collected."""
+    previews: Mapping[str, Preview] = field(default_factory=dict)
+    failed_undo: str = ""
+    """The step whose way back did not work; nothing else is done until it did or somebody answers for it."""
     removed: tuple[str, ...] = ()
     """Evidence files that list what destructive steps removed."""
     messages: Mapping[str, Instant] = field(default_factory=dict)
@@ -182,7 +194,8 @@ def _acted(state: State, entry: Entry) -> State:
         *(attached.p for attached in entry.files if attached.p.endswith(".out")),
     )
     state = _with_values(state, entry.data.get("captured", {}))
-    return _with_step(state, key_of(entry), acted=True, outputs=outputs)
+    data = {**(known.data if known else {}), "exit": entry.data.get("exit")}
+    return _with_step(state, key_of(entry), acted=True, outputs=outputs, data=data)
 
 
 def _end(state: State, entry: Entry) -> State:
@@ -197,6 +210,15 @@ def _end(state: State, entry: Entry) -> State:
         ended=entry.at,
         reason=str(entry.data.get("reason", "")),
         data=data,
+    )
+
+
+def _recheck(state: State, entry: Entry) -> State:
+    known = state.steps.get(key_of(entry))
+    return _with_step(
+        state,
+        key_of(entry),
+        data={**(known.data if known else {}), "rechecks": int(entry.data.get("number", 0))},
     )
 
 
@@ -253,7 +275,15 @@ def _temp_remove(state: State, entry: Entry) -> State:
 
 
 def _undo_end(state: State, entry: Entry) -> State:
-    return _with_step(state, key_of(entry), undone=True) if entry.data.get("result") == "ok" else state
+    if entry.data.get("result") != "ok":
+        return replace(state, failed_undo=key_of(entry))
+    return replace(_temp_remove(_with_step(state, key_of(entry), undone=True), entry), failed_undo="")
+
+
+def _preview(state: State, entry: Entry) -> State:
+    listed = entry.files[0]
+    preview = Preview(file=listed.p, sha256=listed.sha256, count=int(entry.data.get("count", 0)))
+    return replace(state, previews=MappingProxyType({**state.previews, key_of(entry): preview}))
 
 
 def _note(state: State, entry: Entry) -> State:
@@ -298,6 +328,7 @@ _HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType(
         "step.start": _start,
         "step.acted": _acted,
         "step.end": _end,
+        "recheck": _recheck,
         "skip": _skip,
         "jump": _jump,
         "decision": _decision,
@@ -305,6 +336,7 @@ _HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType(
         "temp.add": _temp_add,
         "temp.remove": _temp_remove,
         "undo.end": _undo_end,
+        "preview": _preview,
         "note": _note,
         "evidence": _evidence,
         "removed": _removed,

@@ -13,7 +13,7 @@ from auditor.runbook.display import shown
 
 type_names: Final = (
     "text", "line", "int", "bool", "ip", "cidr", "cidrs", "host", "domain", "address", "user",
-    "queue-id", "duration", "path", "port", "choice", "secret", "file", "optional-file",
+    "queue-id", "duration", "path", "port", "choice", "file", "optional-file",
 )  # fmt: skip
 """Names of the types, as runbooks write them."""
 
@@ -108,7 +108,6 @@ _LABELS: Final = r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_
 _CHECKS: Final[dict[str, Callable[[str], str]]] = {
     "text": _text,
     "line": _line,
-    "secret": _line,
     "int": _integer,
     "bool": _boolean,
     "ip": _ip,

@@ -7,13 +7,12 @@ is made, because `auditor --help` must not pay for it.
 import shlex
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from msgspec import Struct
 
 from auditor.model import SshTarget
+from auditor.net import CannotLook
 
 if TYPE_CHECKING:
     import paramiko
@@ -89,7 +88,7 @@ class SshRemote:
 
     def __init__(self, target: SshTarget, *, connect_timeout: float = 15.0) -> None:
         self.target, self.connect_timeout = target, connect_timeout
-        self._client: paramiko.SSHClient | None = None
+        self._clients: tuple[paramiko.SSHClient, ...] = ()
         self._become = target.become
 
     def __enter__(self) -> Self:
@@ -100,32 +99,37 @@ class SshRemote:
 
     def close(self) -> None:
         """Hang up. Never raises."""
-        client, self._client = self._client, None
-        if client is not None:
-            with suppress(Exception):  # a broken connection has nothing left to say
-                client.close()
+        clients, self._clients = self._clients, ()
+        if clients:
+            from auditor.transport.ssh import hang_up  # noqa: PLC0415 - see run
+
+            hang_up(clients)
 
     def run(self, program: Program, *, limit: int = LIMIT, sink: Sink | None = None) -> Ran:
         """See Remote."""
-        import paramiko  # noqa: PLC0415 - 164 ms that only a connection is worth
+        from auditor.transport.ssh import EDGE_ERRORS  # noqa: PLC0415 - 164 ms of paramiko that only a connection is worth
 
         try:
             channel = self._transport().open_session(timeout=self.connect_timeout)
             channel.exec_command(command_line(program, become=self._become))
             return _Conversation(channel, program.stdin, limit, sink).to_the_end(program.timeout + _GRACE)
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except EDGE_ERRORS as error:
             self.close()
             raise CannotReach(f"{self.target.host}: {str(error) or type(error).__name__}") from None
 
     def _transport(self) -> "paramiko.Transport":
-        transport = self._client.get_transport() if self._client is not None else None
+        transport = self._clients[-1].get_transport() if self._clients else None
         if transport is None or not transport.is_active():
             self.close()
-            self._client = connect(self.target, self.connect_timeout)
-            transport = self._client.get_transport()
+            from auditor.transport.ssh import log_in  # noqa: PLC0415 - see run
+
+            try:
+                self._clients = log_in(self.target, self.connect_timeout)
+            except CannotLook as error:
+                raise CannotReach(str(error)) from None
+            transport = self._clients[-1].get_transport()
             if transport is None:
-                raise OSError("the connection was lost at once")
-            transport.set_keepalive(15)
+                raise CannotReach(f"{self.target.host}: the connection was lost at once")
             self._become = self.target.become or not self._is_root(transport)
         return transport
 
@@ -134,24 +138,6 @@ class SshRemote:
         channel = transport.open_session(timeout=10)
         channel.exec_command("id -u")
         return _Conversation(channel, b"", 100, None).to_the_end(15).stdout.strip() == b"0"
-
-
-def connect(target: SshTarget, timeout: float) -> "paramiko.SSHClient":
-    """Log in. Raises paramiko.SSHException or OSError."""
-    import paramiko  # noqa: PLC0415 - see SshRemote.run
-
-    client = paramiko.SSHClient()
-    if target.known_hosts is not None:
-        client.load_host_keys(str(Path(target.known_hosts).expanduser()))
-    else:
-        client.load_system_host_keys()
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    client.connect(
-        target.host, target.port, username=target.user, key_filename=target.key_file, timeout=timeout,
-        banner_timeout=timeout, auth_timeout=timeout, allow_agent=target.key_file is None,
-        look_for_keys=target.key_file is None,
-    )  # fmt: skip
-    return client
 
 
 class _Conversation:

@@ -204,8 +204,8 @@ def _connect(
     return client
 
 
-def _open(target: SshTarget, timeout: float) -> tuple[paramiko.SSHClient, ...]:
-    """The clients of every hop, the target's last."""
+def log_in(target: SshTarget, timeout: float) -> tuple[paramiko.SSHClient, ...]:
+    """The connected clients of every hop, the target's last; blocks. Raises CannotLook. Times in seconds."""
     home = Path.home()
     known = (
         (Path(target.known_hosts),) if target.known_hosts else (home / ".ssh/known_hosts", SYSTEM_KNOWN_HOSTS)
@@ -218,7 +218,7 @@ def _open(target: SshTarget, timeout: float) -> tuple[paramiko.SSHClient, ...]:
         for hop in (*(find_route(parse_destination(jump), home=home) for jump in route.jumps), route):
             clients.append(_connect(hop, known, timeout, clients[-1] if clients else None))
     except CannotLook:
-        _close(tuple(clients))
+        hang_up(tuple(clients))
         raise
     return tuple(clients)
 
@@ -237,7 +237,8 @@ def parse_destination(text: str) -> SshTarget:
     return SshTarget(host=host, port=int(port), user=user or None)
 
 
-def _close(clients: tuple[paramiko.SSHClient, ...]) -> None:
+def hang_up(clients: tuple[paramiko.SSHClient, ...]) -> None:
+    """Close every hop, the target's first. Never raises."""
     for client in reversed(clients):
         with suppress(*EDGE_ERRORS):
             client.close()
@@ -341,11 +342,11 @@ class SshShell:
 
     async def close(self) -> None:
         """Hang up. Never raises."""
-        await asyncio.get_running_loop().run_in_executor(None, _close, self._clients)
+        await asyncio.get_running_loop().run_in_executor(None, hang_up, self._clients)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 async def login(target: SshTarget, *, timeout: float) -> SshShell:
     """Connect, verify the host's key, authenticate. Raises CannotLook."""
-    clients = await asyncio.to_thread(_open, target, timeout)
+    clients = await asyncio.to_thread(log_in, target, timeout)
     return SshShell(clients, target.host)

@@ -1,0 +1,176 @@
+"""The steps of an incident in their order: the frame's first half, each runbook that is followed, the second half.
+
+Names inside a runbook (`needs`, `when`, `of`, `goto`) mean steps of the same file.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditor.runbook import condition, library
+from auditor.runbook.format import Kind, Phase, Runbook, Step, Variable
+from auditor.runbook.parse import Malformed, Problem, read
+from auditor.runbook.state import Progress, State
+
+_DONE = frozenset({Progress.OK, Progress.SKIPPED, Progress.PASSED_OVER})
+
+
+class Edited(RuntimeError):
+    """A runbook is not the file any more that this incident began to follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Everything that is to be done in one incident."""
+
+    runbooks: Mapping[str, Runbook]
+    phases: tuple[Phase, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step, in order."""
+        return tuple(step for phase in self.phases for step in phase.steps)
+
+    def variables(self) -> dict[str, Variable]:
+        """The declared variables of every runbook."""
+        return {
+            name: variable
+            for runbook in self.runbooks.values()
+            for name, variable in runbook.front.vars.items()
+        }
+
+    def find(self, name: str) -> Step:
+        """A step by its id, or by runbook/id; raises LookupError with a sentence."""
+        found = [step for step in self.steps if name in {step.id, key(step)}]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise LookupError(f"there is no step {name!r} in {', '.join(self.runbooks)}")
+        raise LookupError(
+            f"several steps are called {name}: write {' or '.join(key(step) for step in found)}"
+        )
+
+    def near(self, step: Step, name: str) -> Step:
+        """The step that `name` means inside the runbook of `step`."""
+        return self.find(f"{step.runbook}/{name}")
+
+
+def key(step: Step) -> str:
+    """What the journal and the state call a step."""
+    return f"{step.runbook}/{step.id}"
+
+
+def collect(names: Iterable[str], folder: Path) -> Book:
+    """The book of these runbooks (in the order they were begun); raises NoSuchRunbook or Malformed."""
+    known = library.names(folder)
+    runbooks: dict[str, Runbook] = {}
+    for name in names:
+        if name not in known:
+            raise library.NoSuchRunbook(f"there is no runbook {name!r}")
+        runbooks[name] = read(folder / f"{name}.md")
+    frames = {runbook.front.frame for runbook in runbooks.values() if runbook.front.frame} - {None}
+    head: list[Phase] = []
+    tail: list[Phase] = []
+    for frame in sorted(frames):
+        if frame not in runbooks:
+            if frame not in known:
+                raise library.NoSuchRunbook(f"there is no frame {frame!r}")
+            runbooks[frame] = read(folder / f"{frame}.md")
+        first, second = halves(runbooks[frame])
+        head += first
+        tail = second + tail
+    body = [phase for name, runbook in runbooks.items() if name not in frames for phase in runbook.phases]
+    return Book(runbooks, (*head, *body, *tail))
+
+
+def halves(frame: Runbook) -> tuple[list[Phase], list[Phase]]:
+    """The phases of a frame before and after its empty `## Body`."""
+    titles = [phase.title.casefold() for phase in frame.phases]
+    if "body" not in titles:
+        raise Malformed(frame.path, [Problem(1, "a frame has a ## Body, where the runbook goes")])
+    cut = titles.index("body")
+    return list(frame.phases[:cut]), list(frame.phases[cut + 1 :])
+
+
+def unchanged(book: Book, state: State) -> None:
+    """Raises Edited when a file differs from what was pinned (the journal's entry `open`, `follow` or `accept`)."""
+    pinned = {pin.name: pin.sha256 for pin in state.runbooks}
+    changed = [
+        name for name, runbook in book.runbooks.items() if pinned.get(name) not in {None, runbook.sha256}
+    ]
+    if changed:
+        raise Edited(
+            f"the runbook {', '.join(changed)} was edited since this incident began to follow it: "
+            "read the difference, then `auditor incident accept`"
+        )
+
+
+def applies(step: Step, state: State) -> bool | None:
+    """What `when:` says now; None when it hangs on something that is not known."""
+    if step.words.when is None:
+        return True
+
+    def look(name: str) -> condition.Scalar | None:
+        base, dot, result = name.partition(".")
+        if not dot:
+            return state.values.get(name)
+        known = state.step(f"{step.runbook}/{base}")
+        if known is None or known.progress is Progress.STARTED:
+            return False
+        return known.progress.value == result
+
+    return condition.holds(condition.parse(step.words.when), look)
+
+
+def is_done(step: Step, state: State) -> bool:
+    """Nothing is left to do here: ended ok, skipped with a reason, passed over, or failed and led elsewhere."""
+    known = state.step(key(step))
+    if known is None or (known.undone and known.progress is Progress.OK):
+        return known is not None
+    return known.progress in _DONE or bool(known.data.get("handled"))
+
+
+def following(book: Book, state: State) -> Step | None:
+    """The step to do now: the first that is neither done nor excluded, waiting ones aside; None when all is done."""
+    waiting: Step | None = None
+    for step in book.steps:
+        if is_done(step, state):
+            continue
+        known = state.step(key(step))
+        if known is None and applies(step, state) is False:
+            continue
+        if step.words.kind is Kind.WAIT and known is not None and known.progress is Progress.STARTED:
+            waiting = waiting or step
+            continue
+        if waiting is not None and missing(step, book, state):
+            continue
+        return step
+    return waiting
+
+
+def missing(step: Step, book: Book, state: State) -> list[str]:
+    """The needs and gates of a step that are not met, each with what it is instead."""
+    found = []
+    for name in (*step.words.needs, *step.words.gate):
+        known = state.step(f"{step.runbook}/{name}")
+        progress = known.progress if known is not None else None
+        met = progress is Progress.OK
+        if not met and name not in step.words.gate:  # a gate is opened by success alone
+            excluded = known is None and applies(book.near(step, name), state) is False
+            met = progress is Progress.SKIPPED or excluded
+        if not met:
+            found.append(f"{name} ({progress.value if progress else 'not begun'})")
+    return found
+
+
+def open_ends(book: Book, state: State) -> list[str]:
+    """Why the incident cannot be closed yet, each in one line; empty when it can."""
+    reasons = [f"temporary measure {name} is still in place" for name in state.temporaries]
+    for step in book.steps:
+        known = state.step(key(step))
+        if known is None:
+            if applies(step, state) is not False:
+                reasons.append(f"step {key(step)} was not done")
+        elif known.progress not in _DONE:
+            reasons.append(f"step {key(step)} is {known.progress.value}")
+    return reasons

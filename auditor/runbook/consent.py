@@ -1,0 +1,96 @@
+"""Previews, approvals and the plain "yes": what must be true before a step may act."""
+
+import re
+from typing import Final
+
+from auditor.runbook.book import key
+from auditor.runbook.clock import elapsed
+from auditor.runbook.desk import Desk, NotPossible
+from auditor.runbook.display import escaped
+from auditor.runbook.format import Danger, Kind, Step, Use
+from auditor.runbook.state import Preview
+from auditor.runbook.values import NotThatType, check
+
+VALID_FOR: Final = 30 * 60
+"""Seconds that an approval holds: what was agreed to at noon is not what one would do in the evening."""
+_ALONE_WAITS: Final = 20.0
+_SAMPLE: Final = 20
+_MOST_ITEMS: Final = 200_000
+
+
+def prepare(desk: Desk, step: Step) -> bytes:
+    """Everything before the act: preview shown, approval given, consent asked. Returns the approved list.
+
+    Raises NotPossible or NoAnswer; nothing was done then.
+    """
+    listed = _preview(desk, step) if step.words.preview is not None else b""
+    if step.words.approve is not None:
+        _approved(desk, step)
+    acts = step.words.danger is not Danger.NONE or step.words.kind in {Kind.COMMAND, Kind.ANSIBLE, Kind.UNDO}
+    if acts and not desk.ask.yes(f"{step.id}.run", "Run this step now?"):
+        raise NotPossible(f"step {step.id} was not started")
+    return listed
+
+
+def _preview(desk: Desk, step: Step) -> bytes:
+    block = desk.block(step, Use.PREVIEW)
+    if block is None:
+        raise NotPossible(f"step {step.id} has no preview for this platform")
+    ran = desk.world.remote.run(desk.program(step, block))
+    if ran.exit != 0 or ran.truncated:
+        raise NotPossible(f"the preview of {step.id} failed with exit {ran.exit}; nothing was done")
+    items = ran.stdout.decode("utf-8", "backslashreplace").split("\n")
+    chosen = list(dict.fromkeys(item.strip() for item in items if item.strip()))
+    try:
+        chosen = [check(step.words.preview or "line", item) for item in chosen[: _MOST_ITEMS + 1]]
+    except NotThatType as error:
+        raise NotPossible(
+            f"the preview of {step.id} is not what it should be: {error}; nothing was done"
+        ) from None
+    if len(chosen) > _MOST_ITEMS:
+        raise NotPossible(f"the preview of {step.id} holds more than {_MOST_ITEMS} items")
+    content = "".join(f"{item}\n" for item in chosen).encode()
+    kept = desk.incident.store(desk.incident.next_name(step.id, ".selected"), content)
+    known = desk.state.previews.get(key(step))
+    if known is None or known.sha256 != kept.sha256:
+        desk.incident.record("preview", desk.place(step), {"count": len(chosen)}, (kept,))
+    desk.say(f"  {len(chosen)} selected, list {kept.sha256[:16]} in {kept.p}")
+    for item in chosen[:_SAMPLE]:
+        desk.say(f"    {escaped(item)}")
+    return content
+
+
+def _approved(desk: Desk, step: Step) -> None:
+    preview = desk.state.previews.get(key(step))
+    wanted = preview.sha256 if preview is not None else ""
+    now = desk.world.clock.now()
+    for given in desk.state.approvals:
+        if given.step == key(step) and given.preview == wanted and elapsed(given.at, now) < VALID_FOR:
+            desk.say(f"  approved by {escaped(given.by)}")
+            return
+    approve(desk, step, preview)
+
+
+def approve(desk: Desk, step: Step, preview: Preview | None) -> None:
+    """Ask for and journal an approval of one step with one preview; raises NotPossible."""
+    words = step.words.approve
+    assert words is not None, "the caller looked"
+    bound = f" for list {preview.sha256[:16]} of {preview.count}" if preview is not None else ""
+    if not desk.ask.yes(f"{step.id}.approve.agreed", f"Does {words.role.upper()} agree{bound}?"):
+        raise NotPossible(f"{words.role.upper()} does not agree to {step.id}; nothing was done")
+    name = desk.ask.text(f"{step.id}.approve.by", f"Name of the person who agrees as {words.role.upper()}")
+    actor = desk.incident.author.actor
+    alone = re.sub(r"\W+", "", name).casefold() == re.sub(r"\W+", "", actor).casefold()
+    if alone and words.two_person == "required":
+        raise NotPossible(f"{step.id} needs a second person; {escaped(name)} is the one at the keyboard")
+    if alone and words.two_person == "preferred":
+        typed = desk.ask.text(f"{step.id}.approve.host", "You are alone. Type the host's name to go on")
+        if typed != desk.state.host:
+            raise NotPossible(f"that is not the host's name ({escaped(desk.state.host)}); nothing was done")
+        desk.say(f"  waiting {_ALONE_WAITS:.0f} seconds; Ctrl-C ends it")
+        desk.world.sleep(_ALONE_WAITS)
+    desk.incident.record(
+        "approval",
+        desk.place(step),
+        {"by": name, "role": words.role, "alone": alone, "preview": preview.sha256 if preview else ""},
+    )

@@ -1,0 +1,277 @@
+"""One step after the other: what may begin, what was begun, and what a crash left behind.
+
+The order never changes: `step.start` is on the disk, then the step acts, then `step.acted`, then verification, then
+`step.end`. A start without an end is unknown, and no destructive act is repeated on the strength of not knowing.
+"""
+
+from typing import Any
+
+from auditor.runbook import consent, deeds, verifying
+from auditor.runbook.book import applies, collect, following, key, missing, open_ends, unchanged
+from auditor.runbook.desk import Desk, NotPossible, heading
+from auditor.runbook.display import escaped
+from auditor.runbook.format import Danger, Kind, Option, Step
+from auditor.runbook.journal import Place
+from auditor.runbook.state import Progress, StepState
+from auditor.runbook.values import seconds
+from auditor.runbook.world import Measured, Outcome
+from auditor.transport.remote import CannotReach
+
+_MAY_BE_IN_PLACE = frozenset({Kind.COMMAND, Kind.ANSIBLE, Kind.MANUAL})
+_NEED_THE_QUEUE = frozenset({"queue.reduced-by-selection", "queue.not-growing"})
+
+
+class Engine:
+    """Follows the runbooks of one incident for one operator."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def next_step(self) -> Step | None:
+        """The step to do now, or None when nothing is left."""
+        return following(self.desk.book, self.desk.state)
+
+    def run(self, step: Step) -> Outcome:
+        """Do one step, or go on with it where a crash stopped it. Raises NotPossible, NoAnswer, Edited, Unwritable."""
+        desk = self.desk
+        self._may_begin(step)
+        self._show(step)
+        if desk.dry:
+            deeds.show_program(desk, step)
+            return Outcome.ok("dry run")
+        known = desk.state.step(key(step))
+        if known is not None and known.progress in {Progress.STARTED, Progress.UNKNOWN}:
+            outcome = self._resume(step, known)
+            if outcome is not None:
+                return outcome
+        return self._do(step)
+
+    def _may_begin(self, step: Step) -> None:
+        desk = self.desk
+        unchanged(desk.book, desk.state)
+        if desk.state.closed is not None:
+            raise NotPossible("this incident is closed; `auditor incident reopen` opens it again")
+        if desk.state.failed_undo:
+            raise NotPossible(
+                f"the way back of {desk.state.failed_undo} did not work: call the incident commander, then "
+                f"`auditor incident undo {desk.state.failed_undo}` again"
+            )
+        unmet = missing(step, desk.book, desk.state)
+        if unmet:
+            raise NotPossible(f"step {step.id} is locked until these are done: {', '.join(unmet)}")
+        if not desk.dry:
+            self._look_after_measures(step)
+        if applies(step, desk.state) is None and not desk.dry:
+            question = f"Cannot tell whether this step applies ({step.words.when}). Does it?"
+            if not desk.ask.yes(f"{step.id}.applies", question):
+                self.skip(step, f"does not apply: {step.words.when}")
+                raise NotPossible(f"step {step.id} was skipped")
+
+    def _look_after_measures(self, coming: Step) -> None:
+        """A restarted firewall service undoes an isolation without a word, so look before each step."""
+        desk = self.desk
+        for name in desk.state.temporaries:
+            step = desk.book.find(name)
+            known = desk.state.step(name)
+            if (
+                name == key(coming)
+                or coming.words.of == step.id
+                or known is None
+                or known.progress is not Progress.OK
+            ):
+                continue
+            seen = verifying.holds_still(desk, step)
+            if seen.result is Progress.OK:
+                continue
+            desk.incident.record(
+                "temp.lost", desk.place(step), {"result": seen.result.value, "detail": seen.detail}
+            )
+            desk.say(f"  ! {step.id} no longer holds: {escaped(seen.detail)}")
+            options = {"again": "do that step again first", "on": "go on, with a reason"}
+            if desk.ask.one_of(f"{step.id}.lost", "What now?", options) == "again":
+                self._do(step)
+                continue
+            reason = desk.ask.text(f"{step.id}.lost-reason", "Why is it right to go on without it?")
+            desk.incident.record("note", desk.place(step), {"kind": "decision", "text": reason})
+
+    def _show(self, step: Step) -> None:
+        self.desk.say("")
+        self.desk.say(heading(step))
+        for paragraph in step.prose.split("\n\n"):
+            if paragraph.strip():
+                self.desk.say(f"  {escaped(' '.join(paragraph.split()))}")
+        for warning in step.warnings:
+            self.desk.say(f"  WARNING: {escaped(' '.join(warning.split()))}")
+
+    def _resume(self, step: Step, known: StepState) -> Outcome | None:
+        """What a start without an end means; None when the step is to be done (again)."""
+        desk, words = self.desk, step.words
+        if words.kind not in {Kind.COMMAND, Kind.ANSIBLE}:
+            return None  # asked, collected, computed or taken back again; what was answered before is still there
+        desk.say("  This step was begun before, and its end is not known. Looking first.")
+        before = _measured(known.data)
+        seen = (
+            verifying.verify(desk, step, before) if words.verify else Outcome.unknown("nothing to verify by")
+        )
+        if seen.result is Progress.OK:
+            return self._end(step, seen, {"recovered": True})
+        if known.acted and known.data.get("exit") == 0 and words.danger is Danger.DESTRUCTIVE:
+            return self._end(step, seen)
+        if words.idempotent or words.kind is not Kind.COMMAND:
+            return None
+        return self._ask_whether_done(step, seen)
+
+    def _ask_whether_done(self, step: Step, seen: Outcome) -> Outcome | None:
+        options = {
+            "done": "it was done; only the verification counts",
+            "not-done": "it was certainly not done; do it now",
+            "unknown": "leave it as unknown",
+        }
+        said = self.desk.ask.one_of(f"{step.id}.resume", "Was it done before the interruption?", options)
+        if said == "not-done":
+            return None
+        unknown = Outcome.unknown("the operator does not know whether it was done")
+        return self._end(step, seen if said == "done" else unknown)
+
+    def _do(self, step: Step) -> Outcome:
+        desk = self.desk
+        deeds.ask_before(desk, step)
+        if step.words.kind is Kind.ANSIBLE:
+            deeds.rehearse(desk, step)
+        stdin = consent.prepare(desk, step)
+        deeds.capture_first(desk, step)
+        before = (
+            desk.world.queue(desk.state) if {v.probe for v in step.words.verify} & _NEED_THE_QUEUE else None
+        )
+        start: dict[str, Any] = {"out": desk.incident.next_name(step.id, ".out")}
+        if before is not None:
+            start["before"] = {"total": before.total, "held": before.held}
+        known = desk.state.step(key(step))
+        running = known is not None and known.progress is Progress.STARTED
+        if not (
+            running and step.words.kind in {Kind.WAIT, Kind.DECISION}
+        ):  # their time counts from the first start
+            desk.incident.record("step.start", desk.place(step), start)
+        if step.words.temporary is not None and step.words.kind in _MAY_BE_IN_PLACE:
+            # Before the act: once it began it may be in place, whatever becomes of it.
+            lasts = seconds(step.words.temporary)
+            desk.incident.record("temp.add", desk.place(step), {"lasts": lasts, "what": step.title})
+        try:
+            done = deeds.DEEDS[step.words.kind](
+                desk, step, deeds.Given(stdin=stdin, out=str(start["out"]), engine=self)
+            )
+        except CannotReach as error:
+            done = Outcome.unknown(f"the connection broke, and what was done is not known: {error}")
+        if done is None:
+            return Outcome.unknown("waiting")
+        if done.result is Progress.OK and step.words.verify and step.words.kind is not Kind.WAIT:
+            done = verifying.verify(desk, step, before)
+        return self._end(step, done)
+
+    def _end(self, step: Step, outcome: Outcome, more: dict[str, Any] | None = None) -> Outcome:
+        desk, on_fail = self.desk, step.words.on_fail or "stop"
+        ending: dict[str, Any] = {"result": outcome.result.value, "reason": outcome.detail, **(more or {})}
+        if outcome.result is not Progress.OK and on_fail.startswith("goto:"):
+            ending["handled"] = on_fail.removeprefix("goto:")
+        desk.incident.record("step.end", desk.place(step), ending)
+        desk.say(
+            f"  {step.id}: {outcome.result.value}"
+            + (f" - {escaped(outcome.detail)}" if outcome.detail else "")
+        )
+        if "handled" in ending:
+            self.jump(step, str(ending["handled"]))
+        self._phase_ended(step)
+        return outcome
+
+    def _phase_ended(self, step: Step) -> None:
+        coming = self.next_step()
+        if coming is None or coming.phase != step.phase:
+            self.desk.say(f"  Write this on paper: {self.desk.state.incident} {self.desk.incident.head()}")
+            self.desk.incident.drop_anchor()
+
+    def jump(self, step: Step, target: str) -> None:
+        """Go on at a later step of the same runbook; those between are passed over."""
+        steps = [one for one in self.desk.book.steps if one.runbook == step.runbook]
+        ids = [one.id for one in steps]
+        over = [key(one) for one in steps[ids.index(step.id) + 1 : ids.index(target)]]
+        self.desk.incident.record("jump", self.desk.place(step), {"to": target, "over": over})
+
+    def choose(self, step: Step, option: Option) -> None:
+        """Follow the option of a decision."""
+        if option.goto is not None:
+            self.jump(step, option.goto)
+        if option.runbook is not None:
+            rest = [one for one in self.desk.book.steps if one.runbook == step.runbook]
+            over = [key(one) for one in rest[[one.id for one in rest].index(step.id) + 1 :]]
+            self.desk.incident.record(
+                "jump", self.desk.place(step), {"to": f"{option.runbook}/", "over": over}
+            )
+            self.follow(option.runbook)
+
+    def follow(self, name: str) -> None:
+        """Begin to follow another runbook in the same incident; its file is pinned as it is now."""
+        desk = self.desk
+        folder = next(iter(desk.book.runbooks.values())).path.parent
+        book = collect([*desk.book.runbooks, name], folder)
+        for other, runbook in book.runbooks.items():
+            if other not in desk.book.runbooks:
+                step = runbook.steps[0]
+                desk.book = book
+                desk.incident.record("follow", whole(desk, step))
+
+    def skip(self, step: Step, reason: str) -> None:
+        """Leave a step out, for a reason that stays in the journal."""
+        self.desk.incident.record("skip", self.desk.place(step), {"reason": reason})
+
+    def undo(self, step: Step) -> Outcome:
+        """Take a step back. A way back that does not work stops everything."""
+        desk = self.desk
+        if step.words.danger is not Danger.REVERSIBLE:
+            raise NotPossible(f"step {step.id} has no way back")
+        desk.incident.record(
+            "undo.start", desk.place(step), {"out": desk.incident.next_name(step.id, ".undo.out")}
+        )
+        try:
+            outcome = deeds.undo(desk, step)
+        except CannotReach as error:
+            outcome = Outcome.unknown(str(error))
+        desk.incident.record(
+            "undo.end", desk.place(step), {"result": outcome.result.value, "reason": outcome.detail}
+        )
+        if outcome.result is not Progress.OK:
+            desk.say(
+                f"  ! The way back of {step.id} did not work. CALL THE INCIDENT COMMANDER. {escaped(outcome.detail)}"
+            )
+        return outcome
+
+    def accept(self) -> list[str]:
+        """Follow the runbooks as they are now; returns the names of those that had changed."""
+        desk = self.desk
+        pinned = {pin.name: pin.sha256 for pin in desk.state.runbooks}
+        changed = [
+            book for book in desk.book.runbooks.values() if pinned.get(book.id) not in {None, book.sha256}
+        ]
+        for runbook in changed:
+            desk.incident.record("accept", whole(desk, runbook.steps[0]))
+        return [runbook.id for runbook in changed]
+
+    def close(self) -> None:
+        """End the incident; raises NotPossible with every reason why not."""
+        unchanged(self.desk.book, self.desk.state)
+        reasons = open_ends(self.desk.book, self.desk.state)
+        if reasons:
+            raise NotPossible("cannot be closed yet: " + "; ".join(reasons))
+        self.desk.incident.record("close")
+
+
+def whole(desk: Desk, step: Step) -> Place:
+    """The journal's place for a whole runbook: that of one of its steps, without the step."""
+    place = desk.place(step)
+    return Place(runbook=place.runbook, sha256=place.sha256)
+
+
+def _measured(started: Any) -> Measured | None:
+    before = started.get("before")
+    return (
+        Measured(total=int(before["total"]), held=int(before["held"])) if isinstance(before, dict) else None
+    )

@@ -1,0 +1,175 @@
+"""An incident on the auditor's disk: its directory, its journal, the files that belong to it, its anchors."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+from auditor.runbook.clock import Clock
+from auditor.runbook.journal import (
+    NAME,
+    NOWHERE,
+    Attachment,
+    Author,
+    Entry,
+    Journal,
+    Place,
+    Unwritable,
+    read,
+    write_durably,
+)
+from auditor.runbook.proof import Anchor, sha256_of
+from auditor.runbook.state import State, fold
+
+_PIECE: Final = 1 << 20
+
+
+class NoSuchIncident(LookupError):
+    """There is no incident of that name where incidents are kept."""
+
+
+def create(root: Path, clock: Clock) -> Path:
+    """A new directory INC-YYYY-NNNN, whose number nobody else has; raises OSError."""
+    root.mkdir(parents=True, exist_ok=True)
+    year = clock.now().utc[:4]
+    taken = [int(path.name[9:13]) for path in root.glob(f"INC-{year}-[0-9][0-9][0-9][0-9]")]
+    for number in range(max(taken, default=0) + 1, 10_000):
+        folder = root / f"INC-{year}-{number:04d}"
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:  # another process was faster
+            continue
+        (folder / "ev").mkdir(mode=0o700)
+        return folder
+    raise FileExistsError(f"{root} holds 9999 incidents of {year}")
+
+
+def find(root: Path, name: str | None) -> Path:
+    """The directory of an incident; without a name, of the only one that is not closed."""
+    if name is not None:
+        for folder in (root / name, Path(name)):
+            if (folder / NAME).is_file():
+                return folder
+        raise NoSuchIncident(f"there is no incident {name} in {root}")
+    candidates = [path.parent for path in sorted(root.glob(f"INC-*/{NAME}"))]
+    running = [folder for folder in candidates if fold(read(folder / NAME)).closed is None]
+    if len(running) == 1:
+        return running[0]
+    if not running:
+        raise NoSuchIncident(f"no incident is open in {root}; `auditor incident open` begins one")
+    raise NoSuchIncident(
+        f"{len(running)} incidents are open: name one of {', '.join(path.name for path in running)}"
+    )
+
+
+def look(folder: Path) -> State:
+    """The state of an incident for somebody who only reads; takes no lock."""
+    return fold(read(folder / NAME))
+
+
+class Incident:
+    """One incident, opened for writing. Use as a context manager; see Journal for what it raises."""
+
+    def __init__(self, folder: Path, clock: Clock, author: Author) -> None:
+        self.folder, self.clock, self.author = folder, clock, author
+        self.journal = Journal(folder, folder.name, clock)
+        self.state = State()
+
+    def __enter__(self) -> Self:
+        self.journal.__enter__()
+        self.state = fold(self.journal.entries)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        try:
+            self.drop_anchor()
+        finally:
+            self.journal.__exit__(*exc)
+
+    def record(
+        self,
+        kind: str,
+        place: Place = NOWHERE,
+        data: Mapping[str, Any] | None = None,
+        files: tuple[Attachment, ...] = (),
+    ) -> Entry:
+        """Write one entry; the state follows it."""
+        entry = self.journal.append(kind, self.author, place=place, data=data, files=files)
+        self.state = fold(self.journal.entries)
+        return entry
+
+    def store(self, name: str, content: bytes) -> Attachment:
+        """Keep a small file with the incident, safely on the disk."""
+        path = self.folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            write_durably(path, content)
+        except OSError as error:
+            raise Unwritable(f"{name} cannot be written ({error.strerror})") from None
+        return Attachment(p=name, sha256=hashlib.sha256(content).hexdigest(), n=len(content))
+
+    def next_name(self, what: str, ending: str) -> str:
+        """A name below ev/ that sorts by time and that no other file has."""
+        return f"ev/{len(self.journal.entries) + 1:04d}-{what}{ending}"
+
+    def head(self) -> Anchor:
+        """What to write on paper."""
+        return Anchor(len(self.journal.entries), self.journal.head[:16])
+
+    def drop_anchor(self) -> None:
+        """Note the head beside the incident's directory, where cutting the journal's tail does not reach."""
+        if self.journal.entries:
+            beside = self.folder.with_name(self.folder.name + ".anchors")
+            line = f"{self.head()}\n"
+            if not beside.is_file() or not beside.read_text("ascii").endswith(line):
+                with beside.open("a", encoding="ascii") as file:
+                    file.write(line)
+
+
+class Spool:
+    """A file that grows while its hash is computed, and that is read again once it is whole."""
+
+    def __init__(self, folder: Path, name: str, copy: Path | None = None) -> None:
+        self.folder, self.name = folder, name
+        (folder / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._files = [os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)]
+        if copy is not None:
+            (copy / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._files.append(
+                os.open(copy / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            )
+        self._copy = copy
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, piece: bytes) -> None:
+        """Take the next piece; raises Unwritable."""
+        try:
+            for file in self._files:
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(file, view) :]
+        except OSError as error:
+            self._close()
+            raise Unwritable(f"{self.name} cannot be written ({error.strerror})") from None
+        self._hash.update(piece)
+        self.size += len(piece)
+
+    def _close(self) -> None:
+        files, self._files = self._files, []
+        for file in files:
+            os.close(file)
+
+    def finish(self) -> Attachment:
+        """Wait for the disk, read everything again and compare; raises Unwritable when the disk gives back other bytes."""
+        for file in self._files:
+            os.fsync(file)
+        self._close()
+        digest = self._hash.hexdigest()
+        for folder in [self.folder, *([self._copy] if self._copy else [])]:
+            if sha256_of(folder / self.name) != digest:
+                raise Unwritable(f"{folder / self.name} does not read back as it was written")
+        if self._copy is not None:
+            (self._copy / self.name).chmod(0o400)
+        return Attachment(p=self.name, sha256=digest, n=self.size)

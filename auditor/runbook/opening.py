@@ -1,0 +1,57 @@
+"""The first entries of an incident: what it is about, which runbook is followed, exactly as its file is now."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from auditor.runbook.book import Book
+from auditor.runbook.incident import Incident
+from auditor.runbook.journal import Place
+
+
+class Occasion(Struct, frozen=True, kw_only=True):
+    """Why an incident is opened, on which host, and what is known at that moment."""
+
+    runbook: str
+    title: str
+    host: str
+    values: Mapping[str, str]
+    began: str = ""
+    """When it really began, as far as somebody said."""
+    finding: Mapping[str, str] = {}
+    """The finding of a scan that led here: check, summary, subject."""
+
+
+def begin(incident: Incident, book: Book, occasion: Occasion) -> None:
+    """Write `open` and pin every runbook; a copy of each file is kept with the incident."""
+    kept = {
+        name: incident.store(f"runbooks/{name}@{runbook.front.version}.md", runbook.path.read_bytes())
+        for name, runbook in book.runbooks.items()
+    }
+    for name, runbook in sorted(book.runbooks.items(), key=lambda pair: pair[0] != occasion.runbook):
+        place = Place(runbook=f"{name}@{runbook.front.version}", sha256=runbook.sha256)
+        if name != occasion.runbook:
+            incident.record("follow", place, files=(kept[name],))
+            continue
+        data = {
+            "title": occasion.title, "host": occasion.host, "began": occasion.began, "values": dict(occasion.values),
+            "finding": dict(occasion.finding), "severity": runbook.front.severity,
+        }  # fmt: skip
+        incident.record("open", place, data, (kept[name],))
+
+
+def from_finding(scan: Mapping[str, object], check: str, host: str) -> Mapping[str, str]:
+    """The failed finding of a saved scan (`auditor scan --format json`); raises LookupError with a sentence."""
+    targets = scan.get("targets")
+    for target in targets if isinstance(targets, list) else []:
+        for finding in target.get("findings", []):
+            if (
+                finding.get("check") == check
+                and finding.get("subject") == host
+                and finding.get("status") == "failed"
+            ):
+                return {
+                    key: str(finding.get(key, ""))
+                    for key in ("check", "subject", "summary", "severity", "runbook")
+                }
+    raise LookupError(f"the scan holds no failed finding {check} of {host}")

@@ -1,0 +1,88 @@
+"""What is due, and what is overdue: computed from the journal and the runbooks, so that they survive every restart."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from auditor.runbook.book import Book, applies, is_done, key
+from auditor.runbook.clock import Instant, elapsed
+from auditor.runbook.format import Kind, Step
+from auditor.runbook.state import Progress, State
+from auditor.runbook.values import seconds
+
+
+class Timer(Struct, frozen=True, kw_only=True):
+    """Something with a time. left is in seconds and negative when it is overdue."""
+
+    name: str
+    what: str
+    left: float
+
+
+def timers(book: Book, state: State, now: Instant) -> list[Timer]:
+    """Every running timer, the most urgent first."""
+    if state.opened is None or state.closed is not None:
+        return []
+    running = [*_deadlines(book, state, now), *_measures(state, now)]
+    for step in book.steps:
+        running += _of_step(step, state, now)
+    return sorted(running, key=lambda timer: timer.left)
+
+
+def _deadlines(book: Book, state: State, now: Instant) -> Iterator[Timer]:
+    assert state.opened is not None, "the caller looked"
+    since = elapsed(state.opened, now)
+    for runbook in book.runbooks.values():
+        if runbook.id == state.runbooks[0].name:
+            yield Timer(
+                name="deadline",
+                what="the incident should be over",
+                left=seconds(runbook.front.deadline) - since,
+            )
+            contained = any(
+                known.progress is Progress.OK and name in _measured(book)
+                for name, known in state.steps.items()
+            )
+            if runbook.front.isolate_within and not contained:
+                left = seconds(runbook.front.isolate_within) - since
+                yield Timer(name="isolate", what="the host should be isolated", left=left)
+
+
+def _measured(book: Book) -> frozenset[str]:
+    """Steps that contain: those with a temporary measure."""
+    return frozenset(key(step) for step in book.steps if step.words.temporary is not None)
+
+
+def _measures(state: State, now: Instant) -> Iterator[Timer]:
+    for name, measure in state.temporaries.items():
+        left = measure.lasts - elapsed(measure.since, now)
+        yield Timer(name=f"temporary:{name}", what=f"temporary measure: {measure.what}", left=left)
+
+
+def _of_step(step: Step, state: State, now: Instant) -> Iterator[Timer]:
+    words, known = step.words, state.step(key(step))
+    if words.kind is Kind.COMMS and applies(step, state) is not False:
+        sent = state.messages.get(key(step))
+        if words.within and sent is None and not is_done(step, state) and state.opened is not None:
+            yield Timer(
+                name=f"comms:{key(step)}",
+                what=f"{words.template}: {step.title}",
+                left=seconds(words.within) - elapsed(state.opened, now),
+            )
+        if words.every and sent is not None:
+            yield Timer(
+                name=f"comms:{key(step)}",
+                what=f"{words.template} again: {step.title}",
+                left=seconds(words.every) - elapsed(sent, now),
+            )
+    if known is None or known.progress is not Progress.STARTED or known.started is None:
+        return
+    gone = elapsed(known.started, now)
+    if words.kind is Kind.WAIT:
+        done = int(known.data.get("rechecks", 0))
+        due = words.duration or (words.recheck[done] if done < len(words.recheck) else None)
+        if due is not None:
+            yield Timer(name=f"wait:{key(step)}", what=step.title, left=seconds(due) - gone)
+    if words.default_after is not None:
+        what = f"{step.title}: else {words.default_after.option}"
+        yield Timer(name=f"decide:{key(step)}", what=what, left=seconds(words.default_after.time) - gone)

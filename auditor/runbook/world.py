@@ -1,0 +1,81 @@
+"""Everything outside the incident's own directory that a step may touch, as one small Protocol."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from auditor.runbook.clock import Clock
+from auditor.runbook.state import Progress, State
+from auditor.transport.remote import Remote
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What a verification saw: ok, failed or unknown, and in one line why."""
+
+    result: Progress
+    detail: str = ""
+
+    @classmethod
+    def ok(cls, detail: str = "") -> "Outcome":
+        """It was seen to be as it should."""
+        return cls(result=Progress.OK, detail=detail)
+
+    @classmethod
+    def failed(cls, detail: str) -> "Outcome":
+        """It was seen not to be."""
+        return cls(result=Progress.FAILED, detail=detail)
+
+    @classmethod
+    def unknown(cls, detail: str) -> "Outcome":
+        """It could not be seen; never to be taken for ok."""
+        return cls(result=Progress.UNKNOWN, detail=detail)
+
+
+class Played(Struct, frozen=True, kw_only=True):
+    """How one run of a playbook ended."""
+
+    good: bool
+    changed: int
+    output: str
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """Numbers about the queue before a step acted."""
+
+    total: int
+    held: int
+
+
+class World(Protocol):
+    """The host, the network around it, the playbooks, the scanner and the time."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+        ...
+
+    @property
+    def remote(self) -> Remote:
+        """The shell on the incident's host."""
+        ...
+
+    def probe(self, name: str, args: Mapping[str, str], state: State, before: Measured | None) -> Outcome:
+        """Run one of vocabulary.PROBES; never raises for what the world does."""
+        ...
+
+    def queue(self, state: State) -> Measured | None:
+        """The size of the queue now, or None when it cannot be seen."""
+        ...
+
+    def scan(self, check: str, state: State) -> Outcome:
+        """A fresh scan of one check on the incident's host."""
+        ...
+
+    def play(self, playbook: str, extra: Mapping[str, str | int | bool], *, check_mode: bool) -> Played:
+        """Run a playbook against the incident's host."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...

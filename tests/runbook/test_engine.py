@@ -1,0 +1,405 @@
+"""The engine: order, gates, consent, verification that decides, ways back, time."""
+
+import pytest
+
+from auditor.runbook.book import Edited
+from auditor.runbook.desk import NotPossible
+from auditor.runbook.operator import NoAnswer
+from auditor.runbook.state import Progress
+from auditor.runbook.world import Outcome, Played
+from tests.runbook.fake_world import FakeWorld, Site, runbook, step
+
+COMMAND = "kind: command\nrole: ops\n"
+SHELL = "verify:\n  - shell: true"
+
+
+def touch(name, more="", **kwargs):
+    return step(
+        name, COMMAND + more + SHELL, ("step", f"touch {name}"), ("verify", f"test -e {name}"), **kwargs
+    )
+
+
+def test_steps_run_in_order_and_each_is_verified(tmp_path):
+    site = Site(tmp_path, runbook(touch("first"), touch("second")))
+    assert site.run_all() == [("first", Progress.OK), ("second", Progress.OK)]
+    assert sorted(path.name for path in site.host.iterdir()) == ["first", "second"]
+    assert site.kinds == ["open", *["step.start", "step.acted", "step.end"] * 2]
+
+
+def test_exit_0_without_its_effect_is_a_failure(tmp_path):
+    site = Site(
+        tmp_path, runbook(step("lies", COMMAND + SHELL, ("step", "true"), ("verify", "test -e nothing")))
+    )
+    assert site.run_all() == [("lies", Progress.FAILED)]
+
+
+def test_an_unknown_verification_is_never_ok(tmp_path):
+    world_text = runbook(step("blind", COMMAND + "verify:\n  - probe: port.closed", ("step", "true")))
+    site = Site(tmp_path, world_text)
+    site.world.probes["port.closed"] = Outcome.unknown("no answer")
+    assert site.run_all() == [("blind", Progress.UNKNOWN)]
+
+
+def test_a_failing_command_in_the_middle_stops_the_block(tmp_path):
+    site = Site(
+        tmp_path,
+        runbook(step("half", COMMAND + SHELL, ("step", "false\ntouch half"), ("verify", "test -e half"))),
+    )
+    assert site.run_all() == [("half", Progress.FAILED)]
+    assert not (site.host / "half").exists()
+
+
+def test_a_failed_step_is_offered_again_and_nothing_after_it(tmp_path):
+    site = Site(tmp_path, runbook(touch("first"), touch("second")))
+    site.world.remote.broken = True
+    assert site.next() == ("first", Progress.UNKNOWN)
+    site.world.remote.broken = False
+    site.answers["first"] = {"resume": "not-done"}
+    assert site.run_all() == [("first", Progress.OK), ("second", Progress.OK)]
+
+
+def test_on_fail_leads_to_a_later_step_and_the_failure_stays_visible(tmp_path):
+    text = runbook(
+        step("egress", COMMAND + "on_fail: goto:cable\n" + SHELL, ("step", "false"), ("verify", "false")),
+        touch("between"),
+        step(
+            "cable",
+            "kind: manual\nrole: ops\nwhen: egress.failed\nverify:\n  - person: It hangs",
+            text="- [ ] Pull it.",
+        ),
+    )
+    site = Site(tmp_path, text)
+    assert site.next() == ("egress", Progress.FAILED)
+    assert site.run_all() == [("cable", Progress.OK)]
+    assert site.state.steps["test/between"].progress is Progress.PASSED_OVER
+    with site.incident() as incident, pytest.raises(NotPossible, match="step test/egress is failed"):
+        site.engine(incident).close()
+
+
+def test_a_step_whose_condition_is_false_is_left_out(tmp_path):
+    site = Site(
+        tmp_path,
+        runbook(touch("exim", "when: mta == 'exim4'\n"), touch("postfix", "when: mta == 'postfix'\n")),
+    )
+    assert site.run_all() == [("postfix", Progress.OK)]
+
+
+def test_what_cannot_be_told_is_asked(tmp_path):
+    site = Site(tmp_path, runbook(touch("maybe", "when: dovecot\n")), {"maybe": {"applies": False}})
+    with pytest.raises(NotPossible, match="was skipped"):
+        site.next()
+    assert site.state.steps["test/maybe"].progress is Progress.SKIPPED
+
+
+def test_needs_accept_a_skip_with_a_reason_and_a_gate_does_not(tmp_path):
+    site = Site(
+        tmp_path,
+        runbook(touch("cause"), touch("tell", "needs: [cause]\n"), touch("delist", "gate: [cause]\n")),
+    )
+    with site.incident() as incident:
+        engine = site.engine(incident)
+        engine.skip(engine.desk.book.find("cause"), "known already")
+    assert site.next() == ("tell", Progress.OK)
+    with pytest.raises(NotPossible, match=r"locked until these are done: cause \(skipped\)"):
+        site.next()
+
+
+def test_nothing_runs_without_consent(tmp_path):
+    site = Site(tmp_path, runbook(touch("first")), {"first": {"run": False}})
+    with pytest.raises(NotPossible, match="was not started"):
+        site.next()
+    assert site.kinds == ["open"]
+
+
+PURGE = runbook(
+    step("copy", "kind: evidence\nrole: ops\nset: configuration"),
+    step(
+        "purge",
+        COMMAND
+        + "danger: destructive\nneeds: [copy]\napprove: {role: ic}\npreview: queue-id\nverify:\n  - shell: true",
+        ("preview", "cat queue"),
+        ("step", "cat > removed\nrm queue"),
+        ("verify", "test ! -e queue"),
+    ),
+)
+
+
+def test_a_destructive_step_acts_on_the_approved_list_and_keeps_it(tmp_path):
+    site = Site(tmp_path, PURGE)
+    (site.host / "queue").write_text("3F2A1B4C5D\n3F2A1B4C5E\n")
+    assert site.run_all() == [("copy", Progress.OK), ("purge", Progress.OK)]
+    assert (site.host / "removed").read_text() == "3F2A1B4C5D\n3F2A1B4C5E\n"
+    assert len(site.state.removed) == 1
+    assert (site.folder / site.state.removed[0]).read_text() == "3F2A1B4C5D\n3F2A1B4C5E\n"
+    assert site.state.previews["test/purge"].count == 2
+
+
+@pytest.mark.parametrize("hostile", ["3F2A; rm -rf /", "$(reboot)", "-d", "ALL\x1b[2J", "../../etc", "`id`"])
+def test_a_queue_id_that_is_none_stops_everything(tmp_path, hostile):
+    site = Site(tmp_path, PURGE)
+    (site.host / "queue").write_text(f"3F2A1B4C5D\n{hostile}\n")
+    assert site.next() == ("copy", Progress.OK)
+    with pytest.raises(NotPossible, match="nothing was done"):
+        site.next()
+    assert (site.host / "queue").exists()
+    assert "\x1b" not in "".join(site.said)
+
+
+def test_one_person_alone_types_the_hosts_name_and_waits(tmp_path):
+    answers = {"purge": {"approve": {"agreed": True, "by": "Anna", "host": "mx1"}}}
+    site = Site(tmp_path, PURGE, answers)
+    (site.host / "queue").write_text("3F2A1B4C5D\n")
+    assert site.run_all()[-1] == ("purge", Progress.OK)
+    assert site.world.slept == 20
+
+
+def test_the_wrong_host_name_is_no_approval(tmp_path):
+    site = Site(tmp_path, PURGE, {"purge": {"approve": {"agreed": True, "by": "anna", "host": "mx2"}}})
+    (site.host / "queue").write_text("3F2A1B4C5D\n")
+    assert site.next() == ("copy", Progress.OK)
+    with pytest.raises(NotPossible, match="not the host's name"):
+        site.next()
+    assert (site.host / "queue").exists()
+
+
+def test_where_two_are_required_one_is_not_enough(tmp_path):
+    text = PURGE.replace("approve: {role: ic}", "approve: {role: ic, two_person: required}")
+    site = Site(tmp_path, text, {"purge": {"approve": {"agreed": True, "by": "Anna", "host": "mx1"}}})
+    (site.host / "queue").write_text("3F2A1B4C5D\n")
+    site.next()
+    with pytest.raises(NotPossible, match="needs a second person"):
+        site.next()
+
+
+def test_an_approval_holds_for_its_list_and_half_an_hour(tmp_path):
+    site = Site(tmp_path, PURGE, {"purge": {"approve": {"agreed": True, "by": "bo"}, "run": False}})
+    (site.host / "queue").write_text("3F2A1B4C5D\n")
+    site.next()
+    with pytest.raises(NotPossible, match="was not started"):
+        site.next()
+    site.answers["purge"] = {"approve": {"agreed": False}, "run": False}
+    with pytest.raises(NotPossible, match="was not started"):  # still approved, and not asked again
+        site.next()
+    (site.host / "queue").write_text("3F2A1B4C5D\n3F2A1B4C5E\n")
+    with pytest.raises(NotPossible, match="does not agree"):
+        site.next()
+    (site.host / "queue").write_text("3F2A1B4C5D\n")
+    site.next_clock = site.world.clock.seconds = 31 * 60
+    with pytest.raises(NotPossible, match="does not agree"):
+        site.next()
+
+
+HOLD = step(
+    "hold",
+    COMMAND + "danger: reversible\ntemporary: 4h\ncapture: {before: line}\n" + SHELL,
+    ("capture", "echo before=$(cat setting)"),
+    ("step", "echo HOLD > setting"),
+    ("verify", "grep -q HOLD setting"),
+    ("undo", "printf '%s\\n' {{ before }} > setting"),
+)
+FREE = step(
+    "free", "kind: undo\nrole: ops\nof: hold\nverify:\n  - shell: true", ("verify", "grep -qv HOLD setting")
+)
+
+
+def test_a_way_back_restores_what_was_captured_and_ends_the_measure(tmp_path):
+    site = Site(tmp_path, runbook(HOLD, FREE))
+    (site.host / "setting").write_text('it\'s $(odd) "value"\n')
+    assert site.next() == ("hold", Progress.OK)
+    assert list(site.state.temporaries) == ["test/hold"]
+    assert site.next() == ("free", Progress.OK)
+    assert (site.host / "setting").read_text() == 'it\'s $(odd) "value"\n'
+    assert not site.state.temporaries
+
+
+def test_an_incident_with_a_temporary_measure_cannot_be_closed(tmp_path):
+    site = Site(tmp_path, runbook(HOLD))
+    (site.host / "setting").write_text("old\n")
+    site.run_all()
+    with (
+        site.incident() as incident,
+        pytest.raises(NotPossible, match="temporary measure test/hold is still in place"),
+    ):
+        site.engine(incident).close()
+
+
+def test_a_measure_that_was_lost_is_noticed_before_the_next_step(tmp_path):
+    site = Site(tmp_path, runbook(HOLD, touch("later")), {"hold": {"lost": "again"}})
+    (site.host / "setting").write_text("old\n")
+    site.next()
+    (site.host / "setting").write_text("old\n")
+    assert site.next() == ("later", Progress.OK)
+    assert "temp.lost" in site.kinds
+    assert (site.host / "setting").read_text() == "HOLD\n"
+
+
+def test_a_second_attempt_keeps_what_the_first_one_captured(tmp_path):
+    text = HOLD.replace("echo HOLD > setting", "echo HOLD > setting\ntest -e ready")
+    site = Site(tmp_path, runbook(text))
+    (site.host / "setting").write_text("old\n")
+    assert site.next() == ("hold", Progress.FAILED)
+    (site.host / "ready").touch()
+    assert site.next() == ("hold", Progress.OK)
+    with site.incident() as incident:
+        engine = site.engine(incident)
+        assert engine.undo(engine.desk.book.find("hold")).result is Progress.OK
+    assert (site.host / "setting").read_text() == "old\n"
+
+
+def test_a_way_back_that_fails_stops_everything(tmp_path):
+    site = Site(
+        tmp_path, runbook(HOLD.replace("printf '%s\\n' {{ before }} > setting", "false"), touch("later"))
+    )
+    (site.host / "setting").write_text("old\n")
+    site.next()
+    with site.incident() as incident:
+        engine = site.engine(incident)
+        assert engine.undo(engine.desk.book.find("hold")).result is Progress.FAILED
+    assert "CALL THE INCIDENT COMMANDER" in "\n".join(site.said)
+    with pytest.raises(NotPossible, match="did not work"):
+        site.next()
+
+
+DECIDE = step(
+    "broken-in",
+    'kind: decision\nrole: ic\nquestion: Broken into?\noptions:\n  "yes": {goto: last}\n  "no": {next: true}\n'
+    'default_after: {time: 30m, option: "yes"}',
+)
+
+
+@pytest.mark.parametrize(("option", "rest"), [("yes", ["last"]), ("no", ["between", "last"])])
+def test_a_decision_leads_on(tmp_path, option, rest):
+    site = Site(tmp_path, runbook(DECIDE, touch("between"), touch("last")), {"broken-in": {"choose": option}})
+    assert [name for name, _ in site.run_all()] == ["broken-in", *rest]
+    assert site.state.values["broken-in"] == option
+
+
+def test_a_decision_that_nobody_takes_falls_to_its_default_in_time(tmp_path):
+    site = Site(tmp_path, runbook(DECIDE, touch("between"), touch("last")))
+    with pytest.raises(NoAnswer):
+        site.next()
+    site.world.clock.seconds = 29 * 60
+    with pytest.raises(NoAnswer):
+        site.next()
+    site.world.clock.seconds = 31 * 60
+    assert [name for name, _ in site.run_all()] == ["broken-in", "last"]
+
+
+def test_a_decision_may_lead_to_another_runbook_in_the_same_incident(tmp_path):
+    text = runbook(DECIDE.replace("{goto: last}", "{runbook: other}"), touch("last"))
+    site = Site(tmp_path, text, {"broken-in": {"choose": "yes"}})
+    (site.books / "other.md").write_text(runbook(touch("elsewhere"), name="other"))
+    assert [name for name, _ in site.run_all()] == ["broken-in", "elsewhere"]
+    assert [pin.name for pin in site.state.runbooks] == ["test", "other"]
+    assert site.state.steps["test/last"].progress is Progress.PASSED_OVER
+
+
+def test_an_edited_runbook_is_refused_until_it_is_accepted(tmp_path):
+    site = Site(tmp_path, runbook(touch("first"), touch("second")))
+    site.next()
+    (site.books / "test.md").write_text(runbook(touch("first"), touch("third")))
+    with pytest.raises(Edited, match="auditor incident accept"):
+        site.next()
+    with site.incident() as incident:
+        assert site.engine(incident).accept() == ["test"]
+    assert site.run_all() == [("third", Progress.OK)]
+
+
+def test_the_frame_stands_around_the_runbook(tmp_path):
+    frame = runbook(touch("frame-declare"), name="frame") + "\n## Body\n\n## Close\n\n" + touch("frame-close")
+    site_books = tmp_path / "runbooks"
+    site_books.mkdir()
+    (site_books / "frame.md").write_text(frame)
+    site = Site(tmp_path, runbook(touch("first"), more="frame: frame\n"))
+    assert [name for name, _ in site.run_all()] == ["frame-declare", "first", "frame-close"]
+
+
+def test_looks_over_days_survive_restarts_and_a_clock_that_is_set_back(tmp_path):
+    watch = step("watch", "kind: wait\nrole: ops\nrecheck: [1h, 24h]\nverify:\n  - probe: queue.held")
+    site = Site(tmp_path, runbook(watch, touch("other")))
+    assert site.next() == ("watch", Progress.UNKNOWN)
+    assert site.next() == ("other", Progress.OK)
+    site.world.clock.seconds = 3700
+    site.world.clock.offset = -300  # the wall clock steps back five minutes
+    site.next()
+    assert site.state.steps["test/watch"].data["rechecks"] == 1
+    site.world.clock.seconds = 86500
+    assert site.next() == ("watch", Progress.OK)
+    assert site.next() is None
+
+
+def test_ansible_rehearses_runs_and_must_settle(tmp_path):
+    text = runbook(
+        step(
+            "iso",
+            "kind: ansible\nrole: ops\nplay: isolate\nargs: {level: 2, net: '{{ net }}'}\nverify:\n  - probe: ssh.alive",
+        )
+    )
+    text = text.replace("tested_on", "vars:\n  net: {type: cidr, required: true}\ntested_on")
+    site = Site(tmp_path, text, {"vars": {"net": "192.0.2.0/24"}})
+    assert site.run_all() == [("iso", Progress.OK)]
+    extra = {"incident_id": site.folder.name, "level": 2, "net": "192.0.2.0/24"}
+    assert site.world.plays == [("isolate", extra, True), ("isolate", extra, False), ("isolate", extra, True)]
+    unsettled = FakeWorld(tmp_path)
+    unsettled.played = [Played(good=True, changed=1, output="")]
+    other = Site(tmp_path, text, {"vars": {"net": "192.0.2.0/24"}}, unsettled)
+    assert other.run_all() == [("iso", Progress.FAILED)]
+
+
+def test_a_value_of_the_wrong_type_is_refused_before_anything_runs(tmp_path):
+    text = runbook(step("one", COMMAND + SHELL, ("step", "echo {{ who }}"), ("verify", "true")))
+    text = text.replace("tested_on", "vars:\n  who: {type: address, required: true}\ntested_on")
+    site = Site(tmp_path, text, {"vars": {"who": "-d ALL"}})
+    with pytest.raises(NoAnswer):
+        site.next()
+    assert site.world.remote.programs == []
+
+
+def test_values_reach_the_shell_as_data_whatever_they_hold(tmp_path):
+    nasty = "$(touch pwned) `id` \"; rm -f x #' \\"
+    text = runbook(step("one", COMMAND + SHELL, ("step", "printf %s {{ note }} > out"), ("verify", "true")))
+    text = text.replace("tested_on", "vars:\n  note: {type: text, required: true}\ntested_on")
+    site = Site(tmp_path, text, {"vars": {"note": nasty}})
+    assert site.run_all() == [("one", Progress.OK)]
+    assert (site.host / "out").read_text() == nasty
+    assert not (site.host / "pwned").exists()
+
+
+def test_evidence_goes_on_where_the_connection_broke(tmp_path):
+    site = Site(tmp_path, runbook(step("copy", "kind: evidence\nrole: ops\nset: logs\ntwo_copies: true")))
+    plain = site.world.remote.run
+
+    def breaking(program, **kwargs):
+        if "var/log" in program.text:
+            site.world.remote.broken = True
+        return plain(program, **kwargs)
+
+    site.world.remote.run = breaking
+    assert site.next() == ("copy", Progress.UNKNOWN)
+    collected = {item for _step, item in site.state.evidence}
+    assert collected == {"journal", "journal-verify"}
+    site.world.remote.run = lambda program, **kwargs: (
+        site.world.remote.programs.append(program),
+        plain(program, **kwargs),
+    )[1]
+    site.world.remote.broken = False
+    before = len(site.world.remote.programs)
+    assert site.next() == ("copy", Progress.OK)
+    assert {item for _step, item in site.state.evidence} == {"journal", "journal-verify", "var-log"}
+    assert len({program.text for program in site.world.remote.programs[before:]}) == 1
+    copies = [path for path in (site.folder / "copy").rglob("*") if path.is_file()]
+    assert len(copies) >= 3
+
+
+def test_a_message_shows_its_blanks_and_a_person_sends_it(tmp_path):
+    site = Site(tmp_path, runbook(step("tell", "kind: comms\nrole: comms\ntemplate: COM-1\nwithin: 1h")))
+    (site.books / "templates").mkdir()
+    (site.books / "templates/COM-1.en.md").write_text(
+        "Subject: {{ incident_id }}\n\nWe see {{ services }}. Call {{ contact }}.\n"
+    )
+    site.answers["vars"] = {}
+    assert site.run_all() == [("tell", Progress.OK)]
+    draft = next((site.folder / "ev").glob("*COM-1.en.txt")).read_text()
+    assert draft.startswith(f"Subject: {site.folder.name}\n")
+    assert "[____ affected services ____]" in draft
+    assert "still blank: services, contact" in "\n".join(site.said)
