@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.mail_dialogue import observe
 from ansible.module_utils.mail_files import FILES_SPEC, put_files
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
 
@@ -30,6 +31,8 @@ options:
   apply: {description: commands that make the files live, type: list, elements: list, default: []}
   prove: {description: commands that must succeed afterwards, type: list, elements: list, default: []}
   unless: {description: commands; where all succeed and no file differs there is nothing to do, type: list, elements: list, default: []}
+  accepts: {description: addresses that port 25 must accept afterwards (where it listens at all), type: list, elements: str, default: []}
+  mail: {description: the change may touch the mail service, so it is spoken to before and after, type: bool, default: true}
   forgo: {description: phrases about the mail service that need not stay true, type: list, elements: str, default: []}
 author: [The auditor project]
 """
@@ -54,12 +57,14 @@ def main() -> None:
             "apply": commands,
             "prove": commands,
             "unless": commands,
+            "accepts": {"type": "list", "elements": "str", "default": []},
+            "mail": {"type": "bool", "default": True},
             "forgo": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     params = module.params
-    change = Transaction(module, params["what"], forgo=params["forgo"])
+    change = Transaction(module, params["what"], forgo=params["forgo"], mail=params["mail"])
     put_files(change, params["files"])
     for argv in params["unless"]:
         if run([str(word) for word in argv]).returncode:
@@ -81,9 +86,17 @@ def main() -> None:
     def proof(argv: list[str]) -> str | None:
         return f"`{shlex.join(argv)}` succeeds" if run(argv).returncode else None
 
+    def answered() -> str | None:
+        seen = observe([], params["accepts"])
+        lines = [f"accepts mail for {address}" for address in params["accepts"]]
+        refused = [line for line in lines if seen.get("something listens on port 25") and not any(true for key, true in seen.items() if line in key)]
+        return f"port 25 {refused[0]}" if refused else None
+
     change.checks.append(tried)
     change.apply = [[str(word) for word in argv] for argv in params["apply"]]
     change.prove = [lambda argv=[str(word) for word in argv]: proof(argv) for argv in params["prove"]]
+    if params["accepts"]:
+        change.prove.append(answered)
     change.commit()
 
 

@@ -18,7 +18,8 @@ short_description: Gather the facts about the mail system of a host
 description:
   - Detects Postfix, Exim 4, OpenSMTPD or Sendmail from processes and sockets, then from installed programs.
   - Undoes a transaction of these playbooks that a crash had cut in two (not in check mode).
-options: {}
+options:
+  helpers: {description: units to count among the helpers, type: list, elements: str, default: []}
 author: [The auditor project]
 """
 EXAMPLES = "- mail_facts:"
@@ -77,7 +78,85 @@ def _postfix() -> dict[str, Any]:
     explicit = re.findall(r"(?m)^(\w+) =", run(["postconf", "-n"]).stdout)
     options = dict(re.findall(r"(?m)^(\S+/\S+/\S+) =[ \t]*(.*)$", run(["postconf", "-P"]).stdout))
     services = ["/".join(row.split()[:2]) for row in run(["postconf", "-M"]).stdout.splitlines()]
-    return {"version": main.get("mail_version", ""), "main": main, "explicit": explicit, "options": options, "services": services}
+    expanded = run(["postconf", "-x", "-h", "virtual_alias_domains", "virtual_mailbox_domains"]).stdout
+    virtual = {"virtual_domains": _domains(expanded)}
+    return virtual | {"version": main.get("mail_version", ""), "main": main, "explicit": explicit, "options": options, "services": services}
+
+
+def _domains(lists: str) -> list[str]:
+    """Domains of a list that names them or points to indexed text files."""
+    found: list[str] = []
+    for word in re.split(r"[\s,]+", lists):
+        kind, _, path = word.partition(":")
+        if not path and re.fullmatch(r"[\w.-]+\.[\w-]+", word):
+            found.append(word)
+        elif kind in {"hash", "btree", "lmdb", "texthash"} and os.path.isfile(path):
+            found += re.findall(r"(?m)^([\w.-]+\.[\w-]+)[ \t]", Path(path).read_text(encoding="utf-8", errors="replace"))
+    return sorted(set(found))
+
+
+# Units that a mail service leans on, as packaged in Debian 12 and 13.
+HELPERS = (
+    "amavis amavisd-milter bind9 chrony clamav-daemon clamav-freshclam clamav-milter dkimpy-milter fail2ban gld greylistd mailman3"
+    " mariadb milter-greylist named ntpsec opendkim opendmarc openntpd policyd-rate-limit policyd-weight postfix-mta-sts-resolver"
+    " postfwd postgrey postsrsd redis-server rspamd rsyslog saslauthd slapd spamass-milter spamd sqlgrey unbound valkey-server"
+).split()
+TIMERS = "logrotate apt-daily apt-daily-upgrade exim4-base certbot systemd-tmpfiles-clean".split()
+
+
+def _supervision(unit: str, state: dict[str, str], **known: str) -> dict[str, Any]:
+    """How systemd looks after a unit, and what a drop-in must say to make it restart."""
+    generated = state.get("RemainAfterExit") == "yes" or (state.get("SourcePath", "").startswith("/etc/init.d/"))
+    return {
+        "unit": unit,
+        "directory": known.get("directory", unit),
+        "boot": known.get("boot", unit),
+        "program": known.get("program", ""),
+        "pidfile": known.get("pidfile", ""),
+        "generated": generated,
+        # smtpd leaves with success when one of its processes is killed (tried on 6.8 and 7.6): on-failure would not see it.
+        "always": generated or unit == "opensmtpd.service",
+        "needs_restart": state.get("Restart") in {"no", "", None} or _ours(unit),
+        "dead": state.get("UnitFileState") == "enabled" and not unit_processes(unit) and state.get("Type") != "oneshot",
+    }
+
+
+def _ours(unit: str) -> bool:
+    """Is our drop-in there already? It must stay in the loop, or a second run would not look at it."""
+    return os.path.exists(f"/etc/systemd/system/{unit}.d/50-auditor.conf")
+
+
+PIDFILES = {"exim": "/run/exim4/exim.pid", "sendmail": "/run/sendmail/mta/sendmail.pid"}
+
+
+def _supervised(mta: str, unit: str, dovecot: bool) -> list[dict[str, Any]]:
+    found = []
+    if unit:
+        known = {"program": mta, "pidfile": PIDFILES.get(mta, "")}
+        if unit.startswith("postfix@"):
+            known |= {"directory": "postfix@.service", "boot": "postfix.service"}
+        one = _supervision(unit, unit_state(unit), **known)
+        if mta == "sendmail" or (mta == "exim" and os.path.exists("/run/systemd/generator.late/exim4.service")):
+            one["generated"] = one["always"] = True
+        found.append(one)
+    if dovecot:
+        found.append(_supervision("dovecot.service", unit_state("dovecot.service"), program="dovecot"))
+    return found
+
+
+def _helpers(named: list[str]) -> list[dict[str, Any]]:
+    """Helpers in use, with what systemd would do if they died."""
+    found = []
+    for unit in dict.fromkeys([*(f"{name}.service" for name in HELPERS), *named]):
+        state = unit_state(unit)
+        if state.get("LoadState") == "loaded" and (state.get("ActiveState") in {"active", "failed"} or state.get("UnitFileState") == "enabled"):
+            found.append(_supervision(unit, state))
+    return found
+
+
+def _timers() -> dict[str, dict[str, str]]:
+    states = {f"{name}.timer": unit_state(f"{name}.timer") for name in TIMERS}
+    return {name: state for name, state in states.items() if state.get("LoadState") == "loaded"}
 
 
 def _exim() -> dict[str, Any]:
@@ -103,7 +182,7 @@ CONFIG = {"postfix": _postfix, "exim": _exim, "opensmtpd": _opensmtpd, "sendmail
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={"helpers": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True)
     mended = finish_interrupted(module)
     release, seen = _release(), listeners()
     installed = [mta for mta, program in PROGRAMS.items() if os.path.exists(program)]
@@ -133,6 +212,9 @@ def main() -> None:
         "public": sorted({one.port for one in seen if not one.loopback}),
         "hostname": os.uname().nodename,
         "config": CONFIG[mta]() if mta else {},
+        "helpers": _helpers(module.params["helpers"]),
+        "supervised": _supervised(mta, unit, "dovecot.service" in units),
+        "timers": _timers(),
         "mended": mended,
     }
     module.exit_json(changed=bool(mended), mail=mail)

@@ -15,6 +15,7 @@ from ansible.module_utils.mail_listeners import listeners, own_addresses, unit_p
 
 REPLY_SECONDS = 12.0  # stock Sendmail pauses up to five seconds before its greeting
 MAX_REPLY = 64 * 1024
+BUSY = "is busy"  # 421: a rate limit, which says nothing about the service; ask again later
 SMTP, SMTPS, SUBMISSION = 25, 465, 587
 
 
@@ -76,7 +77,11 @@ def _talk(peer: str, port: int, recipients: list[str]) -> dict[str, bool]:
     seen = {f"{where} greets": False}
     try:
         with Session(peer, port) as session:
-            seen[f"{where} greets"] = session.reply()[0] == 220
+            greeting = session.reply()[0]
+            seen[f"{where} greets"] = greeting == 220
+            if greeting == 421:
+                seen[f"{where} {BUSY}"] = True
+                return seen
             code, offered = session.say("EHLO localhost.localdomain")
             seen[f"{where} speaks SMTP"] = code == 250
             if port != SMTPS and re.search(r"(?im)^250[ -]STARTTLS", offered):
@@ -110,7 +115,8 @@ def observe(units: list[str], recipients: list[str]) -> dict[str, bool]:
     """
     seen = {f"{unit} has a process": bool(unit_processes(unit)) for unit in units}
     own = own_addresses()
-    for port in (SMTP, SMTPS, SUBMISSION):
+    for port in (BUSY = "is busy"  # 421: a rate limit, which says nothing about the service; ask again later
+SMTP, SMTPS, SUBMISSION):
         peers = set()
         for one in listeners():
             if one.port == port:
@@ -124,6 +130,10 @@ def observe(units: list[str], recipients: list[str]) -> dict[str, bool]:
         for peer in sorted(peers)[:4]:
             seen |= _talk(peer, port, recipients)
     return seen
+
+
+def busy(seen: dict[str, bool]) -> bool:
+    return any(line.endswith(BUSY) for line in seen)
 
 
 def _only_v6() -> bool:

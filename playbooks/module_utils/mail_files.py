@@ -17,6 +17,7 @@ FILES_SPEC: dict[str, Any] = {
             "content": {"type": "str"},
             "lines": {"type": "dict", "default": {}},
             "once": {"type": "dict", "default": {}},
+            "raise": {"type": "dict", "default": {}},
             "absent": {"type": "bool", "default": False},
             "mode": {"type": "str"},
             "owner": {"type": "str"},
@@ -49,6 +50,16 @@ def with_missing(text: str, lines: dict[str, str]) -> str:
     return with_lines(text, {pattern: line for pattern, line in lines.items() if not re.search(rf"(?m)^{pattern}", text)})
 
 
+def with_raised(text: str, least: dict[str, int]) -> str:
+    """'keyword number' lines whose number is too small, raised; larger ones are the admin's choice and stay."""
+
+    def lift(match: re.Match[str]) -> str:
+        return match.group("lead") + str(max(int(match.group("number")), int(least[match.group("word")])))
+
+    words = "|".join(re.escape(word) for word in least)
+    return re.sub(rf"(?m)^(?P<lead>[ \t]*(?P<word>{words})[ \t]+)(?P<number>\d+)\b", lift, text) if least else text
+
+
 def put_files(change: Transaction, files: list[dict[str, Any]]) -> None:
     for one in files:
         attributes = {key: one[key] for key in ("owner", "group") if one.get(key)}
@@ -59,5 +70,6 @@ def put_files(change: Transaction, files: list[dict[str, Any]]) -> None:
             continue
         text = one["content"] if one.get("content") is not None else change.content(one["path"])
         text = with_missing(with_lines(text, one.get("lines") or {}), one.get("once") or {})
+        text = with_raised(text, one.get("raise") or {})
         data = text.encode("utf-8", "surrogateescape")
         change.put(one["path"], data, secret=bool(one.get("secret")), **attributes)

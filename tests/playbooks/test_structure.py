@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_every_default_has_its_own_comment(role):
     lines = (role / "defaults/main.yml").read_text(encoding="utf-8").splitlines()
     bare = [
         line
-        for above, line in zip(lines, lines[1:], strict=False)
+        for above, line in pairwise(lines)
         if re.match(r"\w+:", line) and not above.startswith("# ")
     ]
     assert bare == []
