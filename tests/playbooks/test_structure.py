@@ -79,11 +79,7 @@ def test_argument_specs_equal_the_defaults(role):
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_every_default_has_its_own_comment(role):
     lines = (role / "defaults/main.yml").read_text(encoding="utf-8").splitlines()
-    bare = [
-        line
-        for above, line in pairwise(lines)
-        if re.match(r"\w+:", line) and not above.startswith("# ")
-    ]
+    bare = [line for above, line in pairwise(lines) if re.match(r"\w+:", line) and not above.startswith("# ")]
     assert bare == []
 
 
