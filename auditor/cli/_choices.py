@@ -145,7 +145,11 @@ def reporting(command: F) -> F:
             "-o", "outputs", multiple=True, metavar="FILE", help="File of the --format before it. Repeatable."
         ),
         click.option(
-            "--format", "formats", multiple=True, metavar="FORMAT", help="text (default), json. Repeatable."
+            "--format",
+            "formats",
+            multiple=True,
+            metavar="FORMAT",
+            help="text (default), json, markdown, html, junit or openmetrics. Repeatable.",
         ),
     ):
         command = option(command)

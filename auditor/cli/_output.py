@@ -12,8 +12,15 @@ from auditor.model import Check
 from auditor.report.wording import Lines
 from auditor.scan import Scan
 
-FORMATS = ("text", "json")
-SUFFIXES = {".json": "json", ".txt": "text"}
+FORMATS = ("text", "json", "markdown", "html", "junit", "openmetrics")
+SUFFIXES = {
+    ".txt": "text",
+    ".json": "json",
+    ".md": "markdown",
+    ".html": "html",
+    ".xml": "junit",
+    ".prom": "openmetrics",
+}
 PIPE_WIDTH = 100
 """Columns where nobody says how many there are."""
 STDOUT = "-"
@@ -30,6 +37,8 @@ def pair(formats: Sequence[str], outputs: Sequence[str]) -> tuple[tuple[str, str
     """
     pairs = []
     for form, output in zip_longest(formats, outputs):
+        if form is not None and form not in FORMATS:
+            raise BadOutput(f"--format {form!a} is none of {', '.join(FORMATS)}")
         chosen = form or SUFFIXES.get(Path(output).suffix.lower())
         if chosen is None:
             raise BadOutput(f"-o {output}: say which --format ({', '.join(FORMATS)})")
@@ -68,11 +77,21 @@ class Shown:
 
 def render(form: str, shown: Shown, to: TextIO) -> str:
     """The report as one string; text is as wide and as colourful as `to` allows."""
-    if form == "json":
-        from auditor.report import json
+    from auditor.report import html, json, junit, markdown, openmetrics
 
-        return json.render(shown.scan)
-    return _text(shown, to)
+    match form:
+        case "json":
+            return json.render(shown.scan)
+        case "markdown":
+            return markdown.render(shown.scan, shown.checks, shown.lines)
+        case "html":
+            return html.render(shown.scan, shown.checks, shown.lines)
+        case "junit":
+            return junit.render(shown.scan, shown.lines)
+        case "openmetrics":
+            return openmetrics.render(shown.scan)
+        case _:
+            return _text(shown, to)
 
 
 def _text(shown: Shown, to: TextIO) -> str:

@@ -21,6 +21,7 @@ STYLE = {
     Severity.LOW: "bold cyan",
     Severity.INFO: "bold",
 }
+WIDEST = len(" CRITICAL ")
 INDENT = 4
 LABEL = 7
 SHOWN = 4
@@ -151,7 +152,7 @@ class TextReport:
         if len(failed) > 1:
             yield Text("IN SHORT", style="bold")
             for finding in failed[:SHORT_LIST]:
-                yield _block(_headline(finding))
+                yield _block(_headline(finding, column=True))
             if len(failed) > SHORT_LIST:
                 yield _block(Text(f"and {len(failed) - SHORT_LIST} more, above", style="dim"))
             yield Text()
@@ -216,10 +217,11 @@ class TextReport:
         return Text.assemble(*parts)
 
 
-def _headline(finding: Finding) -> Text:
+def _headline(finding: Finding, *, column: bool = False) -> Text:
+    badge = f" {finding.severity.upper()} "
     return Text.assemble(
-        (f" {finding.severity.upper()} ", STYLE[finding.severity]),
-        " ",
+        (badge, STYLE[finding.severity]),
+        " " * (1 + (WIDEST - len(badge) if column else 0)),
         (finding.check, "bold"),
         "  ",
         visible(finding.subject),

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from auditor.model import (
@@ -18,8 +18,6 @@ from auditor.model import (
     Value,
 )
 from auditor.scan import Scan
-
-ORDER = (Status.FAILED, Status.CRASH, Status.UNKNOWN, Status.PASSED, Status.NOT_APPLICABLE)
 
 
 def visible(text: str) -> str:
@@ -65,6 +63,18 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 def open_failures(scan: Scan) -> list[Finding]:
     """What has to be done, worst first: without what the operator lives with."""
     return worst_first(f for f in scan.findings if f.status is Status.FAILED and f.accepted is None)
+
+
+def the_rest(scan: Scan) -> Iterator[tuple[str, list[Finding]]]:
+    """Everything that is no open failure, under its heading; empty groups left out."""
+    headings: dict[str, list[Finding]] = {
+        "Not seen: neither fine nor failed": [f for f in scan.findings if f.status is Status.UNKNOWN],
+        "Crashed: a bug of auditor, please report it": [f for f in scan.findings if f.status is Status.CRASH],
+        "Accepted": [f for f in scan.findings if f.accepted is not None],
+        "Passed": [f for f in scan.findings if f.status is Status.PASSED],
+        "Not applicable": [f for f in scan.findings if f.status is Status.NOT_APPLICABLE],
+    }
+    return ((heading, worst_first(found)) for heading, found in headings.items() if found)
 
 
 def severities(findings: Iterable[Finding]) -> str:
