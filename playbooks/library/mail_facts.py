@@ -114,7 +114,9 @@ def _supervision(unit: str, state: dict[str, str], **known: str) -> dict[str, An
         "program": known.get("program", ""),
         "pidfile": known.get("pidfile", ""),
         "generated": generated,
-        # smtpd leaves with success when one of its processes is killed (tried on 6.8 and 7.6): on-failure would not see it.
+        # smtpd writes no PID file and has seven processes, so systemd cannot tell the main one of a forked smtpd;
+        # it leaves with success when one of its processes is killed (tried on 6.8 and 7.6): on-failure would not see it.
+        "foreground": "/usr/sbin/smtpd -F" if unit == "opensmtpd.service" else "",
         "always": generated or unit == "opensmtpd.service",
         "needs_restart": state.get("Restart") in {"no", "", None} or _ours(unit),
         "dead": state.get("UnitFileState") == "enabled" and not unit_processes(unit) and state.get("Type") != "oneshot",

@@ -115,8 +115,7 @@ def observe(units: list[str], recipients: list[str]) -> dict[str, bool]:
     """
     seen = {f"{unit} has a process": bool(unit_processes(unit)) for unit in units}
     own = own_addresses()
-    for port in (BUSY = "is busy"  # 421: a rate limit, which says nothing about the service; ask again later
-SMTP, SMTPS, SUBMISSION):
+    for port in (SMTP, SMTPS, SUBMISSION):
         peers = set()
         for one in listeners():
             if one.port == port:

@@ -142,3 +142,8 @@ def test_every_playbook_passes_the_syntax_check(tmp_path):
 def test_site_runs_every_standing_playbook_and_no_incident_action():
     imported = [play["ansible.builtin.import_playbook"] for play in read(PLAYS / "site.yml")]
     assert sorted(imported) == [path.name for path in PLAYBOOKS if path.stem not in INCIDENT]
+
+
+@pytest.mark.parametrize("path", sorted(PLAYS.glob("*/*.py")), ids=lambda path: path.stem)
+def test_our_own_code_compiles_for_the_oldest_python_of_the_hosts(path):
+    compile(path.read_text(encoding="utf-8"), path.name, "exec", dont_inherit=True)
