@@ -1,0 +1,89 @@
+"""TLSA records of a mail host (RFC 6698, 7671, 7672) and what they match."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from auditor.evidence.dns import Answer
+
+DANE_TA, DANE_EE = 2, 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tlsa:
+    """One record: certificate usage, selector, matching type, data in hexadecimal."""
+
+    usage: int
+    selector: int
+    matching: int
+    data: str
+
+    @property
+    def usable(self) -> bool:
+        """SMTP knows DANE-TA and DANE-EE only (RFC 7672 section 3.1.3)."""
+        return self.usage in (DANE_TA, DANE_EE) and self.selector in (0, 1) and self.matching in (0, 1, 2)
+
+    def __str__(self) -> str:
+        return f"{self.usage} {self.selector} {self.matching} {self.data[:16]}…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsaRecords:
+    """What senders with DANE find for port 25 of a host."""
+
+    name: str
+    """`_25._tcp.<host>`, or where its CNAME leads."""
+    records: tuple[Tlsa, ...] = ()
+    secure: bool = False
+    """The validating resolver vouches for the TLSA answer; unsigned ones are ignored by senders."""
+    host_secure: bool = False
+    """It vouches for the addresses of the host too (RFC 7672 section 2.2.2)."""
+    ttl: int = 0
+    bogus: bool = False
+    """The answer exists but does not validate: senders with DANE defer the mail."""
+
+
+def read_tlsa(answer: Answer) -> tuple[Tlsa, ...]:
+    """Parse the presentation form; what is no TLSA record is left out."""
+    found = []
+    for record in answer.records:
+        parts = record.split(None, 3)
+        if len(parts) == 4 and all(part.isdecimal() and len(part) < 4 for part in parts[:3]):
+            usage, selector, matching = map(int, parts[:3])
+            data = "".join(parts[3].split()).lower()
+            found.append(Tlsa(usage=usage, selector=selector, matching=matching, data=data))
+    return tuple(found)
+
+
+def matches(record: Tlsa, chain: tuple[bytes, ...]) -> bool:
+    """DANE-EE compares the leaf alone, DANE-TA any presented issuer. Names and expiry are not looked at here."""
+    candidates = chain[:1] if record.usage == DANE_EE else chain[1:] or chain
+    return record.usable and any(_matches(record, certificate) for certificate in candidates)
+
+
+def _matches(record: Tlsa, certificate: bytes) -> bool:
+    selected = certificate if record.selector == 0 else public_key(certificate)
+    match record.matching:
+        case 1:
+            return hashlib.sha256(selected).hexdigest() == record.data
+        case 2:
+            return hashlib.sha512(selected).hexdigest() == record.data
+        case _:
+            return selected.hex() == record.data
+
+
+def public_key(certificate: bytes) -> bytes:
+    """SubjectPublicKeyInfo of a certificate, DER; b"" for what is none."""
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, TypeError, x509.InvalidVersion):
+        return b""
+
+
+def matching(records: Iterable[Tlsa], chain: tuple[bytes, ...]) -> tuple[Tlsa, ...]:
+    """Those that a presented chain meets."""
+    return tuple(record for record in records if matches(record, chain))
