@@ -52,6 +52,6 @@ CHECK = Check.of(
     family=Family.DKIM,
     severity=Severity.HIGH,
     remedy=Playbook("dkim-signing"),
-    runbook="destination-refuses",
+    runbook="keys",
     references=("RFC 6376 section 3.6.2", "RFC 8020"),
 )

@@ -61,6 +61,6 @@ CHECK = Check.of(
     family=Family.DKIM,
     severity=Severity.HIGH,
     remedy=Playbook("dkim-signing"),
-    runbook="destination-refuses",
+    runbook="keys",
     references=("RFC 8301 section 3", "RFC 8463", "RFC 6376 section 3.6.1"),
 )

@@ -40,6 +40,6 @@ CHECK = Check.of(
     family=Family.DKIM,
     severity=Severity.LOW,
     remedy=Playbook("dkim-signing"),
-    runbook="destination-refuses",
+    runbook="keys",
     references=("RFC 6376 section 3.6.1",),
 )

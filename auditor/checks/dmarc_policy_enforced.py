@@ -55,6 +55,6 @@ CHECK = Check.of(
     family=Family.DMARC,
     severity=Severity.MEDIUM,
     remedy=Playbook("authentication-records"),
-    runbook="destination-refuses",
+    runbook="mailbox-takeover",
     references=("RFC 9989 section 4.7", "RFC 9989 section 7"),
 )

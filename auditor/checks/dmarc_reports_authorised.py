@@ -47,6 +47,6 @@ CHECK = Check.of(
     family=Family.DMARC,
     severity=Severity.MEDIUM,
     remedy=Playbook("authentication-records"),
-    runbook="destination-refuses",
+    runbook="contacts",
     references=("RFC 9990 section 4",),
 )
