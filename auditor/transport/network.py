@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections import defaultdict
 from datetime import UTC, datetime
-from importlib import import_module
 from ipaddress import IPv6Address
 from itertools import pairwise
 from pathlib import Path
@@ -46,9 +45,9 @@ class RealNetwork:
 
     async def shell(self, target: SshTarget) -> Shell:
         """Log in. Raises CannotLook."""
-        login = import_module("auditor.transport.ssh").connect  # late: paramiko takes 164 ms to import
-        shell: Shell = await login(target)
-        return shell
+        from auditor.transport.ssh import login  # noqa: PLC0415 - paramiko takes 164 ms to import
+
+        return await login(target, timeout=self._timeout)
 
     def local_addresses(self) -> frozenset[str]:
         """Addresses of this machine: from the kernel's tables, else from the resolver of the system."""

@@ -1,0 +1,69 @@
+"""The administrator at the vantage: an inventory of lab hosts, auditor's commands and plain ansible-playbook."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.lab.laboratory import Lab
+from tests.lab.machine import Host
+
+REPOSITORY = Path(__file__).parents[2]
+COMMAND_SECONDS = 600
+
+
+def ansible_variables(host: Host, user: str = "root") -> dict[str, Any]:
+    """How Ansible and auditor reach a lab host, with its true host key."""
+    return {
+        "ansible_host": host.ssh.address,
+        "ansible_port": host.ssh.port,
+        "ansible_user": user,
+        "ansible_become": user != "root",
+        "ansible_ssh_private_key_file": str(host.ssh.key),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={host.ssh.known_hosts} -o StrictHostKeyChecking=yes",
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admin:
+    """Works in a folder of their own, from outside of the hosts' networks."""
+
+    lab: Lab
+    folder: Path
+
+    def inventory(self, *hosts: Host, user: str = "root", **variables: Any) -> Path:
+        """Write hosts.yml; variables hold for all of them, mail_domains defaults to each host's own."""
+        members = {
+            host.name: {"mail_domains": [host.domain]} | ansible_variables(host, user) | variables
+            for host in hosts
+        }
+        path = self.folder / "hosts.yml"
+        path.write_text(yaml.safe_dump({"mail_hosts": {"hosts": members}}), encoding="utf-8")
+        return path
+
+    def auditor(self, *words: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command of auditor; its output is captured, its exit code left to the test."""
+        return self._run([sys.executable, "-m", "auditor", *words], **kwargs)
+
+    def scan(self, *words: str) -> dict[tuple[str, str], dict[str, Any]]:
+        """Findings of one scan by (check, subject). Whatever the verdicts, the scan itself must have worked."""
+        done = self.auditor("scan", *words, "--format", "json")
+        assert done.returncode in (0, 1, 3), done.stderr
+        report = json.loads(done.stdout)
+        return {(f["check"], f["subject"]): f for target in report["targets"] for f in target["findings"]}
+
+    def playbook(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """ansible-playbook as the report prints it."""
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml"]
+        return self._run([*command, str(REPOSITORY / "playbooks" / f"{name}.yml"), *words])
+
+    def _run(self, argv: Sequence[str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1", "HOME": str(self.folder)}
+        options = {"cwd": self.folder, "env": environment, "timeout": COMMAND_SECONDS} | kwargs
+        return self.lab.exec(argv, **options)
