@@ -52,7 +52,7 @@ check: $(VENV)/.tests
 	$(BIN)/ruff format --check auditor tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline -q playbooks
+	cd playbooks && PATH="$(abspath $(BIN)):$$PATH" $(abspath $(BIN))/ansible-lint --offline -q
 	$(BIN)/yamllint --strict playbooks inventory.example.yml
 
 # As root on Debian the tests boot real mail hosts, and need a few packages for that.

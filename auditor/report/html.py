@@ -6,7 +6,16 @@ from html import escape
 from auditor import __version__
 from auditor.model import ByHand, Check, Finding, Host, Status, Subject
 from auditor.report.json import stamp
-from auditor.report.wording import Lines, observation, open_failures, severities, the_rest, visible, why
+from auditor.report.wording import (
+    Lines,
+    counted,
+    observation,
+    open_failures,
+    severities,
+    the_rest,
+    visible,
+    why,
+)
 from auditor.scan import Scan
 
 STYLE = """
@@ -70,7 +79,8 @@ def _text(text: str) -> str:
 def _about(scan: Scan, subjects: list[Subject]) -> str:
     hosts = sum(isinstance(subject, Host) for subject in subjects)
     return (
-        f"{hosts} hosts, {len(subjects) - hosts} domains, {len(scan.findings)} checks; looked {scan.record.look} from "
+        f"{counted(hosts, 'host')}, {counted(len(subjects) - hosts, 'domain')}, "
+        f"{counted(len(scan.findings), 'check')}; looked {scan.record.look} from "
         f"{scan.record.vantage.helo}, {stamp(scan.record.started)}, {scan.seconds:.1f} s; auditor {__version__}"
     )
 

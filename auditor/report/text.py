@@ -11,7 +11,16 @@ from rich.text import Text
 
 from auditor import __version__
 from auditor.model import ByHand, Check, Finding, Host, Severity, Status
-from auditor.report.wording import Lines, observation, open_failures, severities, visible, why, worst_first
+from auditor.report.wording import (
+    Lines,
+    counted,
+    observation,
+    open_failures,
+    severities,
+    visible,
+    why,
+    worst_first,
+)
 from auditor.scan import Look, Scan, TargetFindings
 
 STYLE = {
@@ -53,9 +62,8 @@ class TextReport:
     def _head(self) -> Text:
         count = len(self.scan.targets)
         names = visible(self.scan.targets[0].target) if count == 1 else f"{count} targets"
-        return Text(
-            f"auditor {__version__}: {names}, {len(self.scan.findings)} checks, {self.scan.seconds:.1f} s"
-        )
+        checks = counted(len(self.scan.findings), "check")
+        return Text(f"auditor {__version__}: {names}, {checks}, {self.scan.seconds:.1f} s")
 
     def _target(self, target: TargetFindings, options: ConsoleOptions) -> Iterator[RenderableType]:
         for subject in target.subjects:
@@ -194,7 +202,7 @@ class TextReport:
             )
             yield (
                 f"auditor scan {visible(host)} --ssh root@{visible(host)}",
-                f"{count} checks look inside the host and were not made; -i INVENTORY works too",
+                f"{counted(count, 'check')} inside the host: not made, for want of a way in (or -i INVENTORY)",
             )
 
     def _counts(self, failed: list[Finding]) -> Text:
@@ -262,7 +270,7 @@ def _command(words: Iterable[str], width: int | None) -> Text:
     """
     lines: list[str] = []
     for word in words:
-        if lines and (width is None or len(lines[-1]) + len(word) + 3 <= width):
+        if lines and (width is None or len(lines[-1]) + len(word) + (3 if len(lines) == 1 else 5) <= width):
             lines[-1] += f" {word}"
         else:
             lines.append(word)

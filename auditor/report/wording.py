@@ -49,9 +49,9 @@ def observation(seen: Observation) -> str:
 
 
 def why(check: Check | None) -> str:
-    """The first sentence of a check's page."""
-    page = " ".join((check.page if check else "").split("\n\n", 1)[0].split())
-    found = re.match(r".*?[.!?](?=\s+[A-Z(`\"]|$)", page)
+    """The first sentence of a check's page, without the marks of code."""
+    page = " ".join((check.page if check else "").split("\n\n", 1)[0].split()).replace("`", "")
+    found = re.match(r".*?[.!?](?=\s+[A-Z(?~+\"]|$)", page)
     return found[0] if found else page
 
 
@@ -75,6 +75,11 @@ def the_rest(scan: Scan) -> Iterator[tuple[str, list[Finding]]]:
         "Not applicable": [f for f in scan.findings if f.status is Status.NOT_APPLICABLE],
     }
     return ((heading, worst_first(found)) for heading, found in headings.items() if found)
+
+
+def counted(count: int, word: str) -> str:
+    """`1 host`, `2 hosts`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def severities(findings: Iterable[Finding]) -> str:
@@ -107,8 +112,7 @@ class Lines:
                 hosts = self.hosts(finding, subjects)
                 limit = ("-l " + shlex.quote(",".join(hosts)),) if hosts else ()
                 path = shlex.quote(f"{self.playbooks}/{name}.yml")
-                first = f"ansible-playbook -i {self.inventory_word} {path}"
-                return (first, *limit, f"--tags {finding.check}")
+                return (f"ansible-playbook -i {self.inventory_word}", path, *limit, f"--tags {finding.check}")
 
     def hosts(self, finding: Finding, subjects: Iterable[Subject]) -> tuple[str, ...]:
         """The hosts that the repair has to run on."""

@@ -36,7 +36,7 @@ def test_what_could_not_be_seen_is_exit_3_and_never_passes(scan):
 def test_without_a_way_in_the_report_says_how_many_checks_were_not_made_and_how_to_make_them(scan):
     ran = scan("example.org")
     assert "host-rested" not in ran.out
-    assert "1 checks look inside the host and were not made" in " ".join(ran.out.split())
+    assert "1 check inside the host: not made, for want of a way in" in " ".join(ran.out.split())
     assert "--ssh root@mx1.example.org" in ran.out
 
 
