@@ -1,6 +1,5 @@
 """Wire one scan: what was typed -> request -> network -> scan -> reports -> exit code."""
 
-import asyncio
 import os
 import secrets
 import sys
@@ -24,6 +23,7 @@ from auditor.report.wording import Lines
 from auditor.saved import MAX_BYTES, NotEvidence, read, save
 from auditor.scan import Look, Record, Request, Scan, UnknownTarget, conclude, look
 from auditor.transport.inventory import BadInventory, read_inventory
+from auditor.transport.loop import runner
 from auditor.transport.vantage import helo_name
 
 Opener = Callable[[], AbstractAsyncContextManager[Network]]
@@ -76,7 +76,9 @@ def main(given: Given, *, opener: Opener | None = None, terminal: Terminal | Non
 def fresh(given: Given, registry: Registry, *, opener: Opener | None = None, stderr: TextIO) -> Scan:
     """Scan now. Raises what main() turns into a sentence."""
     request = read_request(given, registry)
-    return conclude(asyncio.run(watch(request, registry, opener or opener_for(given), stderr)), registry)
+    with runner() as loop:
+        record = loop.run(watch(request, registry, opener or opener_for(given), stderr))
+    return conclude(record, registry)
 
 
 def judge_saved(given: Given, *, terminal: Terminal | None = None) -> int:

@@ -11,26 +11,29 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from auditor.evidence.dns import Existence
 from auditor.model import Unavailable
 
-GUESSES = (
+GUESSES = ("default", "dkim", "mail", "s1", "selector1", "selector2", "google", "k1")
+"""Selectors that most signers choose; finding one proves a key, finding none proves nothing."""
+
+MORE_GUESSES = (
     *(
-        "default",
-        "dkim",
-        "mail",
-        "s1",
         "s2",
-        "k1",
         "k2",
         "k3",
-        "selector1",
-        "selector2",
-        "google",
         "mx",
         "smtp",
+        "email",
+        "key1",
+        "key2",
+        "rsa",
+        "ed25519",
+        "mail1",
+        "fm1",
+        "fm2",
+        "fm3",
     ),
-    *("email", "key1", "key2", "rsa", "ed25519", "mail1", "fm1", "fm2", "fm3", "protonmail", "protonmail2"),
-    *("zoho", "mandrill", "2024", "2025", "2026", "202401", "202501", "202601"),
+    *("protonmail", "protonmail2", "zoho", "mandrill", "2024", "2025", "2026", "202401", "202501", "202601"),
 )
-"""Selectors that people and providers choose; finding one proves a key, finding none proves nothing."""
+"""Asked where none of those is there, or when the scan is to be thorough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

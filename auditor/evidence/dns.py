@@ -27,7 +27,7 @@ class Answer:
     canonical: str = ""
     """End of the CNAME chain, without the last dot; equal to name where there is none."""
     ttl: int = 0
-    """Seconds, of the record set; of the negative answer (SOA minimum) where there is none."""
+    """Seconds, the shortest of the record set and the CNAMEs before it; 0 where there is none."""
     secure: bool = False
     """The validating resolver set AD (RFC 4035 section 3.2.3)."""
 

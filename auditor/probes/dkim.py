@@ -2,12 +2,14 @@
 
 import asyncio
 
-from auditor.evidence.dkim import GUESSES, DkimKey, DkimKeys, read_key
+from auditor.evidence.dkim import GUESSES, MORE_GUESSES, DkimKey, DkimKeys, read_key
 from auditor.evidence.dns import Answer, Existence
 from auditor.model import Domain, Options, Unavailable
 from auditor.net import CannotLook, Network
 
 MAX_SELECTORS = 64
+Looked = tuple[tuple[str, Answer | Unavailable], ...]
+Unknown = tuple[tuple[str, Unavailable], ...]
 
 
 async def dkim_keys(domain: Domain, network: Network, options: Options) -> DkimKeys:
@@ -18,28 +20,35 @@ async def dkim_keys(domain: Domain, network: Network, options: Options) -> DkimK
     below = await network.resolver.ask(parent, "TXT")
     if below.existence is Existence.NXDOMAIN and not declared:
         return DkimKeys(below=below.existence)
-    selectors = declared or GUESSES
-    echo, found = await asyncio.gather(
-        network.resolver.ask(control, "TXT"),
-        asyncio.gather(*(_ask(f"{selector}.{parent}", network) for selector in selectors)),
+    echo, first = await asyncio.gather(
+        network.resolver.ask(control, "TXT"), _look(declared or GUESSES, parent, network)
     )
-    keys, unknown = [], []
-    for selector, answer in zip(selectors, found, strict=True):
-        if isinstance(answer, Unavailable):
-            unknown.append((selector, answer))
-        elif answer.existence is Existence.FOUND and (declared or answer.records != echo.records):
-            keys.append(_key(selector, answer))
+    keys, unknown = _sort(first, echo=() if declared else echo.records)
+    if not declared and (options.thorough or not keys):
+        more, blind = _sort(await _look(MORE_GUESSES, parent, network), echo=echo.records)
+        keys, unknown = keys + more, unknown + blind
     return DkimKeys(
         below=below.existence,
         wildcard=echo.existence is Existence.FOUND,
         declared=declared,
-        keys=tuple(keys),
-        unknown=tuple(unknown),
+        keys=keys,
+        unknown=unknown,
     )
 
 
-def _key(selector: str, answer: Answer) -> DkimKey:
-    return read_key(selector, answer.records, answer.canonical)
+async def _look(selectors: tuple[str, ...], parent: str, network: Network) -> Looked:
+    found = await asyncio.gather(*(_ask(f"{selector}.{parent}", network) for selector in selectors))
+    return tuple(zip(selectors, found, strict=True))
+
+
+def _sort(looked: Looked, *, echo: tuple[str, ...]) -> tuple[tuple[DkimKey, ...], Unknown]:
+    """Keys that are no echo of a wildcard, and selectors that gave no answer."""
+    keys = tuple(
+        read_key(selector, answer.records, answer.canonical)
+        for selector, answer in looked
+        if isinstance(answer, Answer) and answer.records and answer.records != echo
+    )
+    return keys, tuple((selector, why) for selector, why in looked if isinstance(why, Unavailable))
 
 
 async def _ask(name: str, network: Network) -> Answer | Unavailable:

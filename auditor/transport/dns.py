@@ -20,6 +20,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdatatype
 import dns.resolver
 
@@ -40,9 +41,14 @@ ATTEMPTS = 2
 TRUNCATED = 0x02
 """The TC bit in the third octet (RFC 1035 section 4.1.1): ask again over TCP."""
 
+MAX_CHAIN = 16
+OWN_WORD = dns.flags.RA | dns.flags.AA
+"""Without either, an empty answer is a referral, which proves nothing."""
+
 T = TypeVar("T")
 Outcome = Answer | CannotLook
 Server = tuple[str, int]
+Key = tuple[str, str, bool]
 
 _REFUSALS = {dns.rcode.SERVFAIL: Reason.SERVFAIL, dns.rcode.REFUSED: Reason.DNS_REFUSED}
 
@@ -95,8 +101,9 @@ class CachingResolver:
         self._servers = tuple(servers) if servers else None
         self._timeout = timeout
         self._slots = asyncio.Semaphore(concurrency)
-        self._known: dict[tuple[str, str, bool], Outcome] = {}
-        self._flying: dict[tuple[str, str, bool], asyncio.Task[Outcome]] = {}
+        self._known: dict[Key, Outcome] = {}
+        self._flying: dict[Key, list[asyncio.Future[Outcome]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._datagrams: dict[Server, Datagrams] = {}
         self.questions = 0
         """Questions that really went out: what sharing is measured by."""
@@ -106,12 +113,23 @@ class CachingResolver:
         key = (name.rstrip(".").lower(), kind, checking_disabled)
         outcome = self._known.get(key)
         if outcome is None:
-            if key not in self._flying:
-                self._flying[key] = asyncio.ensure_future(self._find_out(key))
-            outcome = await asyncio.shield(self._flying[key])
+            outcome = await self._wait(key)
         if isinstance(outcome, CannotLook):
             raise CannotLook(outcome.reason, outcome.detail)
         return outcome
+
+    async def _wait(self, key: Key) -> Outcome:
+        """A future for each who asks: one that gives up does not take the answer from the others."""
+        loop = asyncio.get_running_loop()
+        mine: asyncio.Future[Outcome] = loop.create_future()
+        if key in self._flying:
+            self._flying[key].append(mine)
+        else:
+            self._flying[key] = [mine]
+            task = loop.create_task(self._find_out(key))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await mine
 
     async def close(self) -> None:
         """Give back the sockets."""
@@ -120,7 +138,7 @@ class CachingResolver:
         self._datagrams.clear()
         await asyncio.sleep(0)  # asyncio closes a socket in the loop's next turn
 
-    async def _find_out(self, key: tuple[str, str, bool]) -> Outcome:
+    async def _find_out(self, key: Key) -> None:
         name, kind, checking_disabled = key
         try:
             async with self._slots:
@@ -128,8 +146,9 @@ class CachingResolver:
         except CannotLook as reason:
             outcome = reason
         self._known[key] = outcome
-        del self._flying[key]
-        return outcome
+        for waiting in self._flying.pop(key):
+            if not waiting.done():
+                waiting.set_result(outcome)
 
     async def _ask_servers(self, name: str, kind: str, *, checking_disabled: bool) -> Answer:
         if self._servers is None:
@@ -139,7 +158,7 @@ class CachingResolver:
         for attempt in range(ATTEMPTS):
             for server in self._servers:
                 try:
-                    return read(await self._exchange(question, server), name, kind)
+                    return await self._exchange(question, server, name, kind)
                 except CannotLook as reason:
                     failure = CannotLook(reason.reason, f"{kind} {name}: {reason.detail}")
                     if reason.reason not in (Reason.TIMEOUT, Reason.MALFORMED) and len(self._servers) == 1:
@@ -149,7 +168,7 @@ class CachingResolver:
             await asyncio.sleep(0.05 * attempt)
         raise failure
 
-    async def _exchange(self, question: "Question", server: Server) -> dns.message.Message:
+    async def _exchange(self, question: "Question", server: Server, name: str, kind: str) -> Answer:
         if server not in self._datagrams:
             self._datagrams[server] = Datagrams(server)
         self.questions += 1
@@ -157,18 +176,25 @@ class CachingResolver:
             server, lambda: self._datagrams[server].exchange(question.wire(), self._timeout)
         )
         if wire[2] & TRUNCATED:
-            return await _translated(
-                server,
-                lambda: dns.asyncquery.tcp(
-                    question.message(), server[0], timeout=self._timeout, port=server[1], ignore_trailing=True
-                ),
-            )
+            return read(await self._over_tcp(question, server), name, kind)
+        absent = read_absence(wire, name, kind)
+        if absent is not None:
+            return absent
         try:
-            return dns.message.from_wire(wire, ignore_trailing=True)
+            message = dns.message.from_wire(wire, ignore_trailing=True)
         except (dns.exception.DNSException, ValueError) as error:
             raise CannotLook(
                 Reason.MALFORMED, f"{server[0]} answered with a broken message: {error}"
             ) from error
+        return read(message, name, kind)
+
+    async def _over_tcp(self, question: "Question", server: Server) -> dns.message.Message:
+        return await _translated(
+            server,
+            lambda: dns.asyncquery.tcp(
+                question.message(), server[0], timeout=self._timeout, port=server[1], ignore_trailing=True
+            ),
+        )
 
 
 class Question:
@@ -213,32 +239,72 @@ async def _translated(server: Server, exchange: Callable[[], Awaitable[T]]) -> T
         raise CannotLook(Reason.MALFORMED, f"{server[0]} answered with a broken message: {error}") from error
 
 
+def read_absence(wire: bytes, name: str, kind: str) -> Answer | None:
+    """NXDOMAIN and NODATA from the header alone: four answers of five, and parsing is what a look-up costs.
+
+    None for everything that has to be read in full, failures too.
+    """
+    flags, count = int.from_bytes(wire[2:4], "big"), int.from_bytes(wire[6:8], "big")
+    code = flags & 0x0F
+    asked_once = wire[4:6] == b"\0\1"
+    if count or not asked_once or code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not flags & OWN_WORD:
+        return None
+    return Answer(
+        name=name,
+        kind=kind,
+        existence=Existence.NXDOMAIN if code else Existence.NODATA,
+        canonical=name,
+        secure=bool(flags & dns.flags.AD),
+    )
+
+
 def read(message: dns.message.Message, name: str, kind: str) -> Answer:
     """What a reply proves. Raises CannotLook when it proves nothing."""
     _reject(message)
-    if not isinstance(message, dns.message.QueryMessage):
+    if not isinstance(message, dns.message.QueryMessage) or len(message.question) != 1:
         raise CannotLook(Reason.MALFORMED, "the reply is not one to a query")
-    try:
-        chain = message.resolve_chaining()
-    except (dns.exception.DNSException, ValueError) as error:
-        raise CannotLook(Reason.MALFORMED, f"the answer contradicts itself: {error}") from error
-    records = list(chain.answer) if chain.answer else []
+    owner, ttl, records = _follow(message)
     if records:
         existence = Existence.FOUND
     elif message.rcode() == dns.rcode.NXDOMAIN:
         existence = Existence.NXDOMAIN
     else:
         existence = Existence.NODATA
+    if records and message.rcode() == dns.rcode.NXDOMAIN:
+        raise CannotLook(
+            Reason.MALFORMED, "the answer contradicts itself: records of a name that does not exist"
+        )
     return Answer(
         name=name,
         kind=kind,
         existence=existence,
         records=tuple(_text(record) for record in records[:MAX_RECORDS]),
         omitted=max(0, len(records) - MAX_RECORDS),
-        canonical=chain.canonical_name.to_text(omit_final_dot=True).lower(),
-        ttl=chain.minimum_ttl if chain.minimum_ttl < 2**31 else 0,
+        canonical=owner.to_text(omit_final_dot=True).lower(),
+        ttl=ttl,
         secure=bool(message.flags & dns.flags.AD),
     )
+
+
+def _follow(message: dns.message.QueryMessage) -> tuple[dns.name.Name, int, list[dns.rdata.Rdata]]:
+    """End of the CNAME chain, the shortest TTL on the way, and what stands there.
+
+    dnspython's own walk searches the authority section label by label, which costs more than the parsing.
+    """
+    question = message.question[0]
+    sets = {(found.name, found.rdtype): found for found in message.answer}
+    owner = question.name
+    ttls: list[int] = []
+    for _ in range(MAX_CHAIN):
+        found = sets.get((owner, question.rdtype))
+        if found is not None:
+            return owner, min(*ttls, found.ttl, 2**31 - 1), list(found)
+        alias = sets.get((owner, dns.rdatatype.CNAME))
+        if alias is None:
+            return owner, 0, []
+        ttls.append(alias.ttl)
+        owner = alias[0].target
+    raise CannotLook(Reason.MALFORMED, f"{question.name} leads from alias to alias without end")
 
 
 def _reject(message: dns.message.Message) -> None:
@@ -247,8 +313,7 @@ def _reject(message: dns.message.Message) -> None:
         why = "; ".join(_escape(str(option).encode()) for option in message.extended_errors())
         word = dns.rcode.to_text(code) + (f" ({why[:200]})" if why else "")
         raise CannotLook(_REFUSALS.get(code, Reason.PROTOCOL), f"the name server answered {word}")
-    own_word = message.flags & (dns.flags.RA | dns.flags.AA)
-    if not message.answer and not own_word:
+    if not message.answer and not message.flags & OWN_WORD:
         raise CannotLook(Reason.DNS_REFUSED, "the name server gave a referral: it does not resolve for us")
 
 
