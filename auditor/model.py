@@ -1,7 +1,7 @@
 """The nouns that every room shares: subjects, verdicts, checks, findings, and "could not look"."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -238,6 +238,17 @@ class Inconclusive:
 
 
 Verdict = Passed | Failed | NotApplicable | Inconclusive
+
+
+def weigh(bad: Failed | None, unseen: Iterable[Unavailable], good: Passed) -> Verdict:
+    """One verdict on many places: one that is bad decides; else one that was not seen; only then it is good."""
+    if bad is not None:
+        return bad
+    blind = tuple(dict.fromkeys(unseen))
+    if blind:
+        observed = tuple({"reason": str(u.reason), "detail": u.detail} for u in blind)
+        return Inconclusive(blind[0].detail, blind[0].reason, observed)
+    return good
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ from auditor.transport.tls import context_for, describe, server_name_for
 _CHUNK = 16_384
 """Bytes taken off the wire at once: one TLS record."""
 
+_OUR_OWN_LACK = frozenset({"NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE"})
+"""The handshake never left this machine: nothing was learned about the server."""
+
 
 def _utc() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - this is the edge where the clock is read
@@ -100,9 +103,13 @@ class TcpStream:
                     if self._incoming.eof:
                         raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "hung up in the handshake") from None
                     await self._exchange()
-                except ssl.SSLError:
+                except ssl.SSLError as error:
                     with contextlib.suppress(OSError):
                         await self._flush()  # our alert tells the server's log why
+                    if error.reason in _OUR_OWN_LACK:
+                        raise CannotLook(
+                            Reason.UNSUPPORTED, f"this OpenSSL cannot: {error.reason}"
+                        ) from error
                     raise
             await self._flush()
         self._engine = engine

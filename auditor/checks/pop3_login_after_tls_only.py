@@ -1,0 +1,45 @@
+"""POP3 takes no password before TLS.
+
+A mail program that is set to "TLS if available" sends the password in clear when anybody on the way removes the
+offer of STARTTLS. A server that refuses to log in before TLS makes the attempt useless and the fault visible.
+Looked at: the answer to CAPA and to USER at 110; no password is sent.
+"""
+
+from auditor.evidence.access import AccessGreetings, access_tally
+from auditor.model import (
+    Check,
+    Failed,
+    Family,
+    NotApplicable,
+    Passed,
+    Playbook,
+    Severity,
+    Verdict,
+    weigh,
+)
+
+PORT = 110
+
+
+def judge(access: AccessGreetings) -> Verdict:
+    """The port that begins in clear; the one with TLS from the start cannot fail this."""
+    seen = access_tally(access, PORT)
+    if seen.nothing_there:
+        return NotApplicable(f"nothing listens on {PORT}")
+    return weigh(
+        Failed(f"passwords are taken without TLS on {seen.in_clear[0]['address']} port {PORT}", seen.in_clear)
+        if seen.in_clear
+        else None,
+        seen.unseen,
+        Passed("no login before TLS"),
+    )
+
+
+CHECK = Check.of(
+    judge,
+    family=Family.ACCESS,
+    severity=Severity.CRITICAL,
+    remedy=Playbook("submission"),
+    runbook="keys",
+    references=("RFC 8314 section 3.2", "RFC 2595 section 2.3"),
+)

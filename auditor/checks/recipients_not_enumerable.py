@@ -1,0 +1,34 @@
+"""VRFY and EXPN give no mailbox away.
+
+Spammers and password guessers try lists of names. VRFY that answers a real mailbox otherwise than a made-up one
+confirms them without a trace in the mail log; EXPN shows who is behind an alias. 252 to everything is right.
+That RCPT tells them apart is not held against a server: refusing unknown recipients is its duty.
+"""
+
+from auditor.evidence.smtp import SmtpSessions, open_doors, unseen_doors
+from auditor.evidence.smtp_steps import disclosures
+from auditor.model import Check, Failed, Family, Passed, Playbook, Severity, Verdict, weigh
+
+
+def judge(sessions: SmtpSessions) -> Verdict:
+    """Each address is asked the same three questions."""
+    doors = sessions.doors
+    given = tuple(fact for door, session in open_doors(doors) for fact in disclosures(door, session))
+    unasked = [
+        session.ended for _, session in open_doors(doors) if session.ended and not session.answered_all
+    ]
+    return weigh(
+        Failed(f"{given[0]['command']} gives mailboxes away: {given[0]['known']}", given) if given else None,
+        (*unseen_doors(doors), *unasked),
+        Passed("VRFY and EXPN tell nothing"),
+    )
+
+
+CHECK = Check.of(
+    judge,
+    family=Family.SMTP,
+    severity=Severity.LOW,
+    remedy=Playbook("smtp-hygiene"),
+    runbook="flood",
+    references=("RFC 5321 section 3.5.3", "RFC 5321 section 7.3"),
+)

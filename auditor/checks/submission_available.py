@@ -1,0 +1,46 @@
+"""Users can hand in their mail, with a login and within TLS.
+
+Without a submission service, users send through port 25, which most access providers block, or through somebody
+else's server, which breaks SPF and DKIM. Asked of hosts that serve users: 465 (TLS from the start) or 587.
+"""
+
+from auditor.evidence.roles import HostRoles, Role
+from auditor.evidence.smtp import SubmissionSessions, open_doors, unseen_doors
+from auditor.evidence.smtp_steps import login_offered
+from auditor.model import (
+    Check,
+    Failed,
+    Family,
+    Inconclusive,
+    NotApplicable,
+    Passed,
+    Playbook,
+    Reason,
+    Severity,
+    Verdict,
+)
+
+
+def judge(roles: HostRoles, submission: SubmissionSessions) -> Verdict:
+    """One door with AUTH within TLS is enough."""
+    if not roles.serves(Role.SUBMISSION, Role.MAILBOX):
+        return NotApplicable("the host serves no users")
+    good = [door.where for door, session in open_doors(submission.doors) if login_offered(session)]
+    if good:
+        return Passed(f"AUTH within TLS is offered on {good[0]}")
+    unseen = [u for u in unseen_doors(submission.doors) if u.reason is not Reason.REFUSED]
+    bad = Failed(
+        "neither 465 nor 587 offers AUTH within TLS",
+        tuple({"address": door.address, "port": door.port} for door in submission.doors),
+    )
+    return Inconclusive(unseen[0].detail, unseen[0].reason) if unseen else bad
+
+
+CHECK = Check.of(
+    judge,
+    family=Family.ACCESS,
+    severity=Severity.MEDIUM,
+    remedy=Playbook("submission"),
+    runbook="silent-failure",
+    references=("RFC 6409 section 3.1", "RFC 8314 section 3.3"),
+)

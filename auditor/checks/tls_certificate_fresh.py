@@ -1,0 +1,63 @@
+"""The certificate will not expire within two weeks.
+
+Renewal runs by itself until it does not: a hook that failed, a port that was closed. Two weeks are time to notice;
+certificates of 90 days are renewed a month before.
+"""
+
+from auditor.evidence.access import AccessGreetings
+from auditor.evidence.certificates import presented
+from auditor.evidence.smtp import SmtpSessions, SubmissionSessions
+from auditor.evidence.tls_trials import tls_doors
+from auditor.model import (
+    Check,
+    Failed,
+    Family,
+    Moment,
+    NotApplicable,
+    Passed,
+    Playbook,
+    Severity,
+    Unavailable,
+    Verdict,
+    weigh,
+)
+
+DAYS = 14
+
+
+def judge(
+    moment: Moment,
+    smtp: SmtpSessions | Unavailable,
+    submission: SubmissionSessions | Unavailable,
+    access: AccessGreetings | Unavailable,
+) -> Verdict:
+    """Days from the time of the scan, at every door with TLS."""
+    doors, gaps = tls_doors(smtp, submission, access)
+    if not doors and not gaps:
+        return NotApplicable("nothing here speaks TLS")
+    ending = [
+        (one, left)
+        for one in presented(doors)
+        if one.certificate and (left := one.certificate.days_left(moment.taken_at)) < DAYS
+    ]
+    return weigh(
+        Failed(
+            f"the certificate on {ending[0][0].where} expires in {ending[0][1]:.0f} days",
+            tuple(one.facts(f"{left:.1f} days left") for one, left in ending),
+            severity=Severity.HIGH if any(left < 3 for _, left in ending) else None,
+        )
+        if ending
+        else None,
+        gaps,
+        Passed(f"{len(doors)} certificates last at least {DAYS} days"),
+    )
+
+
+CHECK = Check.of(
+    judge,
+    family=Family.TLS,
+    severity=Severity.MEDIUM,
+    remedy=Playbook("tls"),
+    runbook="keys",
+    references=("RFC 8461 section 4.2",),
+)

@@ -1,0 +1,65 @@
+"""The certificate names the host and is trusted.
+
+Mail programs of users refuse to connect, or teach their users to click warnings away, when it is not. Between mail
+servers TLS is opportunistic: a self-signed certificate on port 25 keeps no mail away unless the domain publishes
+MTA-STS, so there it weighs little. Expired ones weigh more, for they show that nobody renews them.
+The chain is verified against the certificate authorities of the machine that scans, the name against the
+subject alternative names; a domain with DANE is judged by dane-matches.
+"""
+
+from auditor.evidence.access import AccessGreetings
+from auditor.evidence.certificates import presented
+from auditor.evidence.smtp import SmtpSessions, SubmissionSessions
+from auditor.evidence.tls_trials import SMTP_PORT, tls_doors
+from auditor.model import (
+    Check,
+    Failed,
+    Family,
+    Host,
+    Moment,
+    NotApplicable,
+    Passed,
+    Playbook,
+    Severity,
+    Unavailable,
+    Verdict,
+    weigh,
+)
+
+
+def judge(
+    host: Host,
+    moment: Moment,
+    smtp: SmtpSessions | Unavailable,
+    submission: SubmissionSessions | Unavailable,
+    access: AccessGreetings | Unavailable,
+) -> Verdict:
+    """Every door with TLS."""
+    doors, gaps = tls_doors(smtp, submission, access)
+    if not doors and not gaps:
+        return NotApplicable("nothing here speaks TLS")
+    faulty = [(one, fault) for one in presented(doors) for fault in one.faults(host.name, moment.taken_at)]
+    for_users = any(one.door.port != SMTP_PORT for one, _ in faulty)
+    expired = any(fault.startswith("expired") for _, fault in faulty)
+    on_25 = Severity.MEDIUM if expired else Severity.LOW
+    return weigh(
+        Failed(
+            f"the certificate on {faulty[0][0].where} is not good: {faulty[0][1]}",
+            tuple(one.facts(fault) for one, fault in faulty),
+            severity=None if for_users else on_25,
+        )
+        if faulty
+        else None,
+        gaps,
+        Passed(f"{len(doors)} certificates name {host.name} and are trusted"),
+    )
+
+
+CHECK = Check.of(
+    judge,
+    family=Family.TLS,
+    severity=Severity.HIGH,
+    remedy=Playbook("tls"),
+    runbook="keys",
+    references=("RFC 9525", "RFC 8461 section 4.2", "RFC 7435"),
+)

@@ -1,0 +1,178 @@
+"""Our side of an SMTP dialogue (RFC 5321): exact bytes out, bounded replies in, every wait bounded.
+
+Not smtplib: a probe has to send what no client sends, and to see what smtplib hides.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from auditor.evidence.reply import Malformed, Reply, ReplyParser
+from auditor.evidence.smtp import extensions
+from auditor.evidence.tls import TlsSession
+from auditor.model import Options, Reason
+from auditor.net import CannotLook, Network, Stream, TlsMode, TlsOffer
+
+CONVERSATION = 6
+"""A whole connection may take this many times the time-out for one reply: a tarpit must end."""
+BACK_OFF = (10.0, 20.0)
+"""Seconds to wait after a greeting of 421, once each: below a minute, the window of Sendmail's ClientRate."""
+IMPLICIT_TLS = frozenset({465, 993, 995})
+GOODBYE = 5.0
+"""Seconds to wait for the answer to QUIT."""
+
+
+class Dialogue:
+    """One connection with an SMTP server. Every method raises CannotLook and nothing else."""
+
+    def __init__(self, stream: Stream, where: str, patience: float) -> None:
+        self.stream = stream
+        self.where = where
+        self._patience = patience
+        self._parser = ReplyParser()
+        self._pending: deque[Reply] = deque()
+        self.extensions: dict[str, str] = {}
+
+    async def reply(self) -> Reply:
+        """The next reply. A 421 raises RATE_LIMITED, for the server has hung up or is about to."""
+        reply = await self.any_reply()
+        if reply.code == 421:
+            raise CannotLook(Reason.RATE_LIMITED, f"{self.where}: {reply}")
+        return reply
+
+    async def any_reply(self) -> Reply:
+        """The next reply, whatever it says."""
+        try:
+            async with asyncio.timeout(self._patience):
+                while not self._pending:
+                    data = await self.stream.receive(16_384)
+                    if not data:
+                        raise CannotLook(Reason.CONNECTION_LOST, f"{self.where}: hung up on us")
+                    self._pending.extend(self._parser.feed(data))
+        except Malformed as error:
+            raise CannotLook(Reason.PROTOCOL, f"{self.where}: {error}") from error
+        except TimeoutError as error:
+            raise CannotLook(Reason.TIMEOUT, f"{self.where}: no reply in {self._patience:g} s") from error
+        return self._pending.popleft()
+
+    async def send(self, *lines: str) -> None:
+        """Lines in one write, without waiting for replies. Raises PROTOCOL when the server spoke out of turn."""
+        self.expect_silence()
+        await self.stream.send("".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape"))
+
+    def expect_silence(self) -> None:
+        """Raises PROTOCOL when there are more replies than commands: nobody knows then which belongs to which."""
+        if self._pending or not self._parser.idle:
+            raise CannotLook(Reason.PROTOCOL, f"{self.where}: spoke out of turn")
+
+    async def say(self, line: str) -> Reply:
+        """One command and its reply."""
+        await self.send(line)
+        return await self.reply()
+
+    async def hello(self, name: str) -> Reply:
+        """EHLO, or HELO where that is refused (RFC 5321 section 3.2). The last reply is given."""
+        reply = await self.say(f"EHLO {name}")
+        if reply.code // 100 == 5:
+            reply = await self.say(f"HELO {name}")
+            self.extensions = {}
+        else:
+            self.extensions = extensions(reply)
+        return reply
+
+    async def start_tls(self, offer: TlsOffer) -> TlsSession:
+        """STARTTLS and the handshake; say hello again after it. What came in clear after 220 is thrown away.
+
+        Raises TLS_FAILED when the server refuses.
+        """
+        reply = await self.say("STARTTLS")
+        if reply.code != 220:
+            raise CannotLook(Reason.TLS_FAILED, f"{self.where}: STARTTLS was answered {reply}")
+        return await self.shake_hands(offer)
+
+    async def shake_hands(self, offer: TlsOffer) -> TlsSession:
+        """The handshake alone, for a probe that sent STARTTLS in its own way."""
+        self._pending.clear()
+        self._parser = ReplyParser()
+        return await self.stream.start_tls(offer)
+
+    async def quit(self) -> None:
+        """Take leave, as far as the server lets us. Never raises."""
+        self._pending.clear()
+        with contextlib.suppress(CannotLook, TimeoutError):
+            async with asyncio.timeout(min(GOODBYE, self._patience)):
+                await self.stream.send(b"QUIT\r\n")
+                await self.stream.receive(1_024)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where to go, and how."""
+
+    network: Network
+    options: Options
+    address: str
+    port: int
+    """The standard port; Options says where the service really is."""
+    server_name: str
+    mode: TlsMode = TlsMode.MODERN
+
+    @property
+    def offer(self) -> TlsOffer:
+        """For a handshake on this visit."""
+        return TlsOffer(server_name=self.server_name, mode=self.mode)
+
+    @property
+    def where(self) -> str:
+        """For people."""
+        return f"{self.address} port {self.options.port(self.port)}"
+
+    @property
+    def implicit_tls(self) -> bool:
+        """TLS before the greeting (RFC 8314 section 3.3)."""
+        return self.port in IMPLICIT_TLS
+
+    async def connect(self) -> Stream:
+        """Only the connection, with TLS where the port has it from the start."""
+        return await self.network.connect(
+            self.address, self.options.port(self.port), tls=self.offer if self.implicit_tls else None
+        )
+
+    @asynccontextmanager
+    async def dialogue(self) -> AsyncIterator[tuple[Dialogue, Reply]]:
+        """A dialogue and its greeting (220). Bounded as a whole, ended by QUIT, tried again after a 421."""
+        for pause in (*BACK_OFF, None):
+            talk = Dialogue(await self.connect(), self.where, self.options.timeout)
+            try:
+                banner = await talk.reply()
+                break
+            except CannotLook as reason:
+                await talk.stream.close()
+                if reason.reason is not Reason.RATE_LIMITED or pause is None:
+                    raise
+            except BaseException:
+                await talk.stream.close()
+                raise
+            await self.network.sleep(min(pause, self.options.timeout))
+        try:
+            async with asyncio.timeout(CONVERSATION * self.options.timeout):
+                _welcomed(banner, self.where)
+                yield talk, banner
+                await talk.quit()
+        except TimeoutError as error:
+            raise CannotLook(Reason.TIMEOUT, f"{self.where}: the conversation took too long") from error
+        finally:
+            await talk.stream.close()
+
+
+def _welcomed(banner: Reply, where: str) -> None:
+    """554 is "no SMTP service here", for us at least (RFC 5321 section 3.1); 4yz is "not now"."""
+    if banner.code // 100 == 5:
+        raise CannotLook(Reason.PROBER_REFUSED, f"{where}: greeted with {banner}")
+    if banner.code // 100 == 4:
+        raise CannotLook(Reason.TEMPFAIL, f"{where}: greeted with {banner}")
+    if banner.code != 220:
+        raise CannotLook(Reason.PROTOCOL, f"{where}: greeted with {banner}")

@@ -1,0 +1,153 @@
+"""Commands sent where a client must not: behind STARTTLS, before the greeting, behind a false end of data."""
+
+import asyncio
+import contextlib
+
+from auditor.evidence.reply import Reply
+from auditor.evidence.smtp import (
+    Door,
+    Session,
+    SmtpSessions,
+    SubmissionSessions,
+    open_doors,
+)
+from auditor.evidence.synchronisation import (
+    END_OF_DATA,
+    SMUGGLED,
+    BareNewline,
+    EarlyTalk,
+    EarlyTrial,
+    Injected,
+    InjectionTrial,
+    StarttlsInjection,
+)
+from auditor.evidence.tls import TlsSession
+from auditor.model import Host, Options, Reason, Unavailable
+from auditor.net import CannotLook, Network, TlsMode
+from auditor.probes._dialogue import Dialogue, Visit
+from auditor.probes._handover import message
+from auditor.probes._names import our_sender
+from auditor.probes._transactions import Envelope
+
+SILENCE = 2.5
+"""Seconds without a reply that end the reading after a message."""
+MAX_REPLIES = 12
+
+
+async def starttls_injection(
+    host: Host,
+    smtp: SmtpSessions | Unavailable,
+    submission: SubmissionSessions | Unavailable,
+    network: Network,
+    options: Options,
+) -> StarttlsInjection:
+    """CVE-2011-0411: a command in clear, in one packet with STARTTLS, must not be executed within TLS."""
+    doors: list[tuple[Door, Session]] = []
+    for sessions in (smtp, submission):
+        if not isinstance(sessions, Unavailable):
+            doors += [(d, s) for d, s in open_doors(sessions.doors) if isinstance(s.tls, TlsSession)]
+    trials = await asyncio.gather(
+        *(
+            _try_injection(Visit(network, options, d.address, d.port, host.name, TlsMode.LEGACY))
+            for d, session in doors
+            if not session.implicit_tls
+        )
+    )
+    return StarttlsInjection(trials=tuple(trials))
+
+
+async def _try_injection(visit: Visit) -> InjectionTrial:
+    result: Injected | Unavailable
+    try:
+        async with visit.dialogue() as (talk, _):
+            result = await _inject(talk, visit)
+    except CannotLook as lost:
+        result = lost.as_unavailable()
+    return InjectionTrial(address=visit.address, port=visit.port, result=result)
+
+
+async def _inject(talk: Dialogue, visit: Visit) -> Injected:
+    """Afterwards EHLO and QUIT are said: two replies when the NOOP was dropped, three when it was executed."""
+    await talk.hello(visit.options.helo)
+    await talk.send("STARTTLS", "NOOP")
+    reply = await talk.reply()
+    if reply.code != 220:
+        return Injected.REFUSED
+    try:
+        await talk.shake_hands(visit.offer)
+    except CannotLook as lost:
+        if lost.reason in {Reason.TLS_FAILED, Reason.CONNECTION_LOST}:
+            return Injected.FAILED_CLOSED
+        raise
+    await talk.stream.send(f"EHLO {visit.options.helo}\r\n".encode())
+    await talk.reply()
+    await talk.stream.send(b"QUIT\r\n")
+    last = await talk.reply()
+    return Injected.DROPPED if last.code == 221 else Injected.EXECUTED
+
+
+async def early_talk(host: Host, smtp: SmtpSessions, network: Network, options: Options) -> EarlyTalk:
+    """EHLO at once, without waiting for the greeting (RFC 5321 section 3.1 has the server speak first)."""
+    trials = await asyncio.gather(
+        *(
+            _talk_early(Visit(network, options, door.address, door.port, host.name))
+            for door, _ in open_doors(smtp.doors)
+        )
+    )
+    return EarlyTalk(trials=tuple(trials))
+
+
+async def _talk_early(visit: Visit) -> EarlyTrial:
+    replies: list[Reply] = []
+    ended: Unavailable | None = None
+    try:
+        stream = await visit.connect()
+        try:
+            talk = Dialogue(stream, visit.where, visit.options.timeout)
+            await talk.send(f"EHLO {visit.options.helo}")
+            replies.append(await talk.reply())
+            if replies[0].code == 220:
+                replies.append(await talk.reply())
+            await talk.quit()
+        finally:
+            await stream.close()
+    except CannotLook as lost:
+        ended = lost.as_unavailable()
+    return EarlyTrial(address=visit.address, replies=tuple(replies), ended=ended)
+
+
+async def bare_newline(host: Host, smtp: SmtpSessions, network: Network, options: Options) -> BareNewline:
+    """One message to the canary, when the host itself takes mail for it. Counted are replies, not messages.
+
+    A conforming server answers once; only a server that executed the NOOP in the body answers twice.
+    """
+    if options.canary is None:
+        raise CannotLook(Reason.NOT_CONSENTED, "needs a message to be handed over: give --canary")
+    envelope = Envelope(sender=f"<{our_sender(options)}>", recipient=f"<{options.canary}>", helo=options.helo)
+    door, session = next(open_doors(smtp.doors))
+    visit = Visit(network, options, door.address, door.port, host.name, TlsMode.LEGACY)
+    async with visit.dialogue() as (talk, _):
+        await talk.hello(options.helo)
+        if isinstance(session.tls, TlsSession):
+            await talk.start_tls(visit.offer)
+            await talk.hello(options.helo)
+        for command in (envelope.mail, envelope.rcpt, "DATA"):
+            reply = await talk.say(command)
+            if reply.code not in {250, 251, 354}:
+                raise CannotLook(
+                    Reason.PROBER_REFUSED, f"{visit.where}: {command} for the canary was answered {reply}"
+                )
+        head = message(visit, envelope.became(reply)).encode()
+        tail = b"".join(b"x" + end + b"NOOP\r\n" for end in SMUGGLED)
+        await talk.stream.send(head + b"\r\n" + tail + END_OF_DATA)
+        return BareNewline(address=door.address, replies=await _all_replies(talk))
+
+
+async def _all_replies(talk: Dialogue) -> tuple[Reply, ...]:
+    """The first within the usual time, the others until there is silence."""
+    replies = [await talk.any_reply()]
+    with contextlib.suppress(CannotLook, TimeoutError):
+        async with asyncio.timeout(SILENCE):
+            while len(replies) < MAX_REPLIES:
+                replies.append(await talk.any_reply())
+    return tuple(replies)

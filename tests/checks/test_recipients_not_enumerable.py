@@ -1,0 +1,46 @@
+import pytest
+
+from auditor.model import Status
+from tests.mail_server import MailServer, network
+from tests.scanning import find
+
+KNOWN, MADE_UP = "VRFY postmaster@example.org", "VRFY zz-0123456789ab-v@example.org"
+
+
+@pytest.mark.parametrize(
+    "verbs",
+    [
+        {},
+        {KNOWN: "252 2.0.0 cannot tell", MADE_UP: "252 2.0.0 cannot tell"},
+        {KNOWN: "501 must contain a domain", MADE_UP: "252 Administrative prohibition"},
+        {KNOWN: "252 Administrative prohibition", MADE_UP: "501 must contain a domain"},
+        {"EXPN": "550 Administrative prohibition"},
+    ],
+    ids=["not known", "252 to everything", "Exim", "Exim the other way", "EXPN refused"],
+)
+async def test_a_server_that_tells_nothing_passes(verbs: dict[str, str]):
+    finding = await find("recipients-not-enumerable", network(smtp=MailServer(verbs=verbs)))
+    assert finding.status is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    "verbs",
+    [
+        {KNOWN: "250 2.1.5 root <root@mx>", MADE_UP: "550 5.1.1 User unknown"},
+        {KNOWN: "252 2.0.0 postmaster", MADE_UP: "550 5.1.1 unknown user"},
+        {"EXPN": "250 2.1.5 root <root@mx>"},
+    ],
+    ids=["Sendmail", "Postfix", "EXPN"],
+)
+async def test_a_server_that_gives_mailboxes_away_fails(verbs: dict[str, str]):
+    finding = await find("recipients-not-enumerable", network(smtp=MailServer(verbs=verbs)))
+    assert finding.status is Status.FAILED
+
+
+async def test_that_rcpt_tells_mailboxes_apart_is_its_duty():
+    assert (await find("recipients-not-enumerable", network(smtp=MailServer()))).status is Status.PASSED
+
+
+async def test_hanging_up_on_the_question_is_unknown():
+    finding = await find("recipients-not-enumerable", network(smtp=MailServer(verbs={"VRFY": "HANGUP"})))
+    assert finding.status is Status.UNKNOWN

@@ -1,0 +1,23 @@
+import pytest
+
+from auditor.model import Severity, Status
+from tests.certificates import leaf, session
+from tests.mail_server import MailServer, network
+from tests.scanning import find
+
+
+def server(days: float) -> MailServer:
+    return MailServer(handshake=session(leaf("mx1.example.org", days=days)))
+
+
+async def test_two_months_are_enough():
+    assert (await find("tls-certificate-fresh", network(smtp=server(60)))).status is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    ("days", "severity"), [(13, Severity.MEDIUM), (2, Severity.HIGH), (-1, Severity.HIGH)]
+)
+async def test_less_than_two_weeks_are_not(days: float, severity: Severity):
+    finding = await find("tls-certificate-fresh", network(smtp=server(days)))
+    assert (finding.status, finding.severity) == (Status.FAILED, severity)
+    assert finding.observed[0]["fault"] == f"{days:.1f} days left"

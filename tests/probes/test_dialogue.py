@@ -1,0 +1,159 @@
+"""Servers that mean harm, on real sockets: every one ends in bounded time and memory, as CannotLook."""
+
+import asyncio
+import time
+import tracemalloc
+
+import pytest
+
+from auditor.model import Options, Reason
+from auditor.net import CannotLook
+from auditor.probes._dialogue import Visit
+from auditor.probes._session import hold_session
+from auditor.probes._transactions import Envelope, transact
+from auditor.transport.network import RealNetwork
+from tests.mail_server import MailServer, network
+from tests.scripted import ScriptedResolver
+from tests.transport.loopback import serving
+
+ENVELOPE = Envelope(sender="<a@example.net>", recipient="<b@example.org>", helo="c.example.net")
+
+
+def visit(port: int, timeout: float = 0.3) -> Visit:
+    options = Options(timeout=timeout, helo="c.example.net", ports=((25, port),))
+    return Visit(RealNetwork(ScriptedResolver({}), timeout=timeout), options, "127.0.0.1", 25, "mx.lab.test")
+
+
+def says(*chunks: bytes, again: bytes = b"", every: float = 0.0):
+    """Writes the chunks, then `again` for ever."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for chunk in chunks:
+            writer.write(chunk)
+        await writer.drain()
+        while again:
+            writer.write(again)
+            await writer.drain()
+            await asyncio.sleep(every)
+        await reader.read()
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("name", "handler", "reason"),
+    [
+        ("endless banner", says(again=b"x" * 65_536), Reason.PROTOCOL),
+        ("endless multi-line banner", says(again=b"220-welcome\r\n"), Reason.PROTOCOL),
+        ("one line of any length", says(b"220 ", again=b"A" * 1_000_000), Reason.PROTOCOL),
+        ("NUL and escapes for a banner", says(b"\x00\x1b[2J\r\n"), Reason.PROTOCOL),
+        ("a byte a minute", says(b"2", again=b"2", every=60), Reason.TIMEOUT),
+        ("silence", says(), Reason.TIMEOUT),
+        ("another protocol", says(b"SSH-2.0-OpenSSH_9.2p1\r\n"), Reason.PROTOCOL),
+        ("no service", says(b"554 5.7.1 go away\r\n"), Reason.PROBER_REFUSED),
+        ("not now", says(b"450 4.3.2 come back\r\n"), Reason.TEMPFAIL),
+        ("something in between", says(b"354 what\r\n"), Reason.PROTOCOL),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_hostile_greeting_ends_soon_and_small(name: str, handler, reason: Reason):
+    async with serving(handler) as port:
+        tracemalloc.start()
+        started = time.monotonic()
+        door = await hold_session(visit(port))
+        took, (_, peak) = time.monotonic() - started, tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert getattr(door.session, "reason", None) is reason
+    assert took < 3
+    assert peak < 20_000_000
+
+
+async def test_a_tarpit_that_feeds_one_line_at_a_time_ends_by_the_clock_of_the_reply():
+    async with serving(says(again=b"220-wait\r\n", every=0.05)) as port:
+        started = time.monotonic()
+        door = await hold_session(visit(port))
+        assert time.monotonic() - started < 3
+    assert getattr(door.session, "reason", None) is Reason.TIMEOUT
+
+
+async def test_a_server_slow_in_every_reply_ends_by_the_clock_of_the_conversation():
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        while await reader.readline():
+            await asyncio.sleep(0.25)
+            writer.write(b"250 ok\r\n")
+
+    async with serving(slow) as port:
+        started = time.monotonic()
+        transactions = await transact(visit(port), [ENVELOPE] * 50)
+        assert time.monotonic() - started < 12
+    assert len(transactions) == 50
+    assert getattr(transactions[-1].decisive, "reason", None) in {Reason.TIMEOUT, Reason.CONNECTION_LOST}
+
+
+async def test_garbage_in_the_handshake_leaves_what_was_seen_before():
+    async def starttls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        while line := await reader.readline():
+            if line.startswith(b"EHLO"):
+                writer.write(b"250-mx\r\n250 STARTTLS\r\n")
+            elif line.startswith(b"STARTTLS"):
+                writer.write(b"220 go\r\n" + b"\xff" * 4_096)
+            else:
+                writer.write(b"250 ok\r\n")
+
+    async with serving(starttls) as port:
+        door = await hold_session(visit(port), envelope=ENVELOPE)
+    session = door.session
+    assert session.banner.code == 220
+    assert session.transaction.rcpt.code == 250
+    assert session.tls.reason is Reason.TLS_FAILED
+    assert session.ended == session.tls
+
+
+async def test_hanging_up_in_the_middle_keeps_what_was_seen_before():
+    door = await hold_session(
+        Visit(network(smtp=MailServer(hangs_up_after=2)), Options(timeout=1), "198.51.100.10", 25, "mx"),
+        envelope=ENVELOPE,
+    )
+    assert door.session.hello.positive
+    assert door.session.transaction.decisive.reason is Reason.CONNECTION_LOST
+
+
+async def test_too_many_connections_are_answered_by_waiting_longer_each_time():
+    server = MailServer(banner="421 4.3.2 Connection rate limit exceeded.")
+    here = network(smtp=server)
+    visit_ = Visit(here, Options(timeout=60), "198.51.100.10", 25, "mx1.example.org")
+    with pytest.raises(CannotLook) as failure:
+        async with visit_.dialogue():
+            pass
+    assert failure.value.reason is Reason.RATE_LIMITED
+    assert server.connections == 3
+    assert here.slept == [10.0, 20.0]
+
+
+async def test_a_reply_that_was_not_asked_for_is_noticed():
+    server = MailServer(verbs={"RSET": "250 ok\n250 and another"})
+    talk = Visit(network(smtp=server), Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
+    (first, second) = await transact(talk, [ENVELOPE, ENVELOPE])
+    assert first.decisive.code == 550
+    assert isinstance(second.decisive.reason, Reason)
+
+
+async def test_helo_is_said_where_ehlo_is_not_known():
+    server = MailServer(verbs={"EHLO": "502 unknown"})
+    door = await hold_session(
+        Visit(network(smtp=server), Options(timeout=1), "198.51.100.10", 25, "mx"), envelope=ENVELOPE
+    )
+    assert any(line.startswith("HELO") for line in server.log)
+    assert door.session.hello.positive
+    assert not door.session.offers_starttls
+
+
+async def test_a_pipeline_is_used_where_it_is_offered_and_given_up_where_it_breaks():
+    server = MailServer(rcpt=lambda h, s, r, tls: "" if "odd" in r else "550 5.7.1 no")
+    odd = Envelope(sender="<a@example.net>", recipient="<odd@example.org>", helo="c.example.net")
+    talk = Visit(network(smtp=server), Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
+    first, second, third = await transact(talk, [ENVELOPE, odd, ENVELOPE])
+    assert first.decisive.code == third.decisive.code == 550
+    assert second.decisive.reason is Reason.TIMEOUT
