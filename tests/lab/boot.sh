@@ -45,7 +45,7 @@ if [ -e /var/lib/lab/setup.sh ]; then
     printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
     chmod 0755 /usr/sbin/policy-rc.d
     (cd /root && SYSTEMD_OFFLINE=1 sh -eu /var/lib/lab/setup.sh)
-    rm /usr/sbin/policy-rc.d /var/lib/lab/setup.sh
+    rm -r /usr/sbin/policy-rc.d /var/lib/lab
 fi
 # The clock, the kernel's modules and raw hardware are the machine's, not the host's.
 exec setpriv --bounding-set=-sys_time,-sys_module,-sys_rawio,-syslog,-wake_alarm,-mac_admin,-mac_override \

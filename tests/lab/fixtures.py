@@ -34,11 +34,15 @@ def lab() -> Iterator[Lab]:
 def mail_host(lab: Lab) -> MailHosts:
     """Shared hosts. A test leaves one as it found it, or calls ``host.fresh()`` when it is done."""
     booted: dict[tuple[str, str, str], Host] = {}
+    failed: set[tuple[str, str, str]] = set()
 
     def host(release: str, mta: str, profile: str = "stock") -> Host:
         wanted = (release, mta, profile)
+        if wanted in failed:
+            pytest.fail("this host did not boot: see the first test that asked for it")
         if wanted not in booted:
-            number = 100 + len(booted)
+            number = 100 + len(booted) + len(failed)
+            failed.add(wanted)
             booted[wanted] = lab.host(
                 f"mx1.{mta}-{release}-{profile}.example",
                 release=release,
@@ -47,6 +51,7 @@ def mail_host(lab: Lab) -> MailHosts:
                 v4=f"198.51.100.{number}",
                 v6=f"2001:db8:100::{number}",
             )
+            failed.remove(wanted)
         return booted[wanted]
 
     return host

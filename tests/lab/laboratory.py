@@ -20,11 +20,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tests.lab import images, process, profiles
+from tests.lab.authority import Authority
 from tests.lab.machine import Host
 from tests.lab.names import NameService
 from tests.lab.net import RESOLVERS, Router, Station, delete_namespace
 
 RUN: Final = Path("/run/auditor-lab")
+_INOTIFY: Final = 2048
 _TOOLS: Final = ("ip", "mmdebstrap", "mount", "nsenter", "ssh", "ssh-keygen", "sysctl", "unshare")
 
 
@@ -57,6 +59,8 @@ class Lab:
         self.stations: list[Station] = []
         names = Station(lab=self.id, name="names", v4=RESOLVERS[0], v6="2001:db8:2::2")
         self.names = NameService(station=names, state=self.state / "names")
+        self.authority = Authority()
+        self._servants: list[subprocess.Popen[bytes]] = []
         self._up = False
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -64,6 +68,7 @@ class Lab:
     def up(self) -> Self:
         """Build the networks and start the name service."""
         sweep()
+        _allow_many_systemds()
         roots = images.ensure(images.names())
         RUN.mkdir(parents=True, exist_ok=True)
         owner = {"pid": os.getpid(), "started": _started(os.getpid())}
@@ -85,6 +90,9 @@ class Lab:
         subprocess.run(
             ["ssh-keygen", "-q", "-N", "", "-C", "lab", "-t", "ed25519", "-f", self.state / "id"], check=True
         )
+        system = Path("/etc/ssl/certs/ca-certificates.crt")
+        trusted = system.read_text(encoding="ascii") if system.exists() else ""
+        self.trust.write_text(trusted + self.authority.pem, encoding="ascii")
         self.router.up()
         people = {"vantage.example": self.vantage, "attacker.example": self.attacker}
         for station in people.values():
@@ -100,6 +108,9 @@ class Lab:
             for host in self.hosts.values():
                 host.kill()
             self.names.kill()
+            for servant in self._servants:
+                servant.wait(10)
+            self._servants.clear()
 
     def __enter__(self) -> Self:
         return self.up()
@@ -108,6 +119,11 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.down()
+
+    @property
+    def trust(self) -> Path:
+        """A PEM bundle: this machine's authorities and the laboratory's own."""
+        return self.state / "trusted.pem"
 
     @property
     def _card(self) -> Path:
@@ -149,12 +165,15 @@ class Lab:
             setup=script + (setup if isinstance(setup, str) else ""),
             ports=frozenset(ports),
         )
-        profiles.publish(profile, self.names, host)
+        profiles.apply(profile, self, host)
         self.hosts[name] = host
-        host.start()
-        profiles.finish(profile, host)
-        if not isinstance(setup, str):
-            setup(host)
+        try:
+            host.start()
+            if not isinstance(setup, str):
+                setup(host)
+        except BaseException:
+            self.drop(host)
+            raise
         return host
 
     def drop(self, host: Host) -> None:
@@ -171,8 +190,29 @@ class Lab:
         self.stations.append(station)
         return station
 
+    def loghost(self) -> Path:
+        """Start loghost.example, 192.0.2.20, once: it takes syslog over TLS on port 6514 and appends to this file."""
+        received = self.state / "loghost.log"
+        if not self._servants:
+            station = self.station("loghost", "192.0.2.20")
+            credential = self.authority.issue("loghost.example")
+            (self.state / "loghost.pem").write_text(credential.key + credential.certificate, encoding="ascii")
+            received.touch()
+            command = [
+                sys.executable,
+                str(Path(__file__).with_name("loghost.py")),
+                str(self.state / "loghost.pem"),
+                str(received),
+            ]
+            enter = ["nsenter", f"--net=/run/netns/{station.namespace}", *command]
+            self._servants.append(
+                process.spawn(process.cgroup(self.id, "loghost"), enter, self.state / "loghost.err")
+            )
+        return received
+
     def exec(self, command: Sequence[str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command at the vantage, output captured as text; see ``Station.run``."""
+        """Run a command at the vantage, output captured as text; see ``Station.run``. It trusts `authority`."""
+        kwargs.setdefault("env", {**os.environ, "SSL_CERT_FILE": str(self.trust)})
         return self.vantage.run(command, **kwargs)
 
     # -- names -------------------------------------------------------------------------------------------------------
@@ -219,6 +259,14 @@ def sweep() -> list[str]:
             demolish(card.stem)
             swept.append(card.stem)
     return swept
+
+
+def _allow_many_systemds() -> None:
+    # Each systemd takes about ten inotify instances, and all hosts share root's allowance, which is 128 by default:
+    # the twelfth host would die at its first breath. Left raised, because other laboratories may rely on it.
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text(encoding="ascii")) < _INOTIFY:
+        limit.write_text(str(_INOTIFY), encoding="ascii")
 
 
 def _namespaces(lab: str) -> list[str]:

@@ -1,5 +1,6 @@
 """One Debian host: systemd as PID 1 on an overlay of an image, in namespaces of its own."""
 
+import contextlib
 import io
 import os
 import shutil
@@ -62,7 +63,8 @@ class Host:
     """A mail host. Made by ``Lab.host()``.
 
     `state` is a directory on the laboratory's tmpfs, `roots` the image's layers, `setup` a shell script that runs once
-    as root inside the file system before systemd starts (``$NAME $V4 $V6 $DOMAIN`` are set).
+    as root inside the file system before systemd starts, with `files` in /var/lib/lab;
+    `by_hand` is one that admin types in a login session after the first boot, and that starts what listens on `ports` (``$NAME $V4 $V6 $DOMAIN`` are set).
     """
 
     station: Station
@@ -74,6 +76,8 @@ class Host:
     state: Path
     client_key: Path
     setup: str = ""
+    files: dict[str, str] = field(default_factory=dict, repr=False)
+    by_hand: str = ""
     ports: frozenset[int] = frozenset({25})
     pid: int = 0
     _runner: subprocess.Popen[bytes] | None = field(default=None, repr=False)
@@ -102,7 +106,8 @@ class Host:
 
     def start(self, *, timeout: float = 60) -> None:
         """Boot and wait until systemd has finished and sshd and the mail program listen."""
-        if not (self.state / "root").is_dir():
+        first = not (self.state / "root").is_dir()
+        if first:
             self._prepare()
             self.station.up(self.router)
         lower = ":".join(str(root) for root in self.roots)
@@ -119,7 +124,13 @@ class Host:
         ]
         enter = ["nsenter", f"--net=/run/netns/{self.station.namespace}", *inner]
         self._runner = process.spawn(self._cgroup, enter, self.state / "console")
-        self._await_ready(time.monotonic() + timeout)
+        deadline = time.monotonic() + timeout
+        self._await_ready(frozenset() if self.by_hand else self.ports, deadline)
+        if first and self.by_hand:
+            done = self.login("sudo sh -eu", text=self.by_hand)
+            if done.returncode:
+                raise RuntimeError(f"{self.name}: by hand: {done.stdout}{done.stderr}")
+            self._await_ready(self.ports, deadline)
 
     def reboot(self) -> None:
         """Restart as ``systemctl reboot`` would: services are stopped, disks keep what was written."""
@@ -166,7 +177,7 @@ class Host:
         The process belongs to the cgroup ``/lab-console``. What must belong to a login session goes over `ssh`.
         """
         argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
-        enter = ["nsenter", "-t", str(self.pid), "-m", "-p", "-u", "-i", "-n", "-C", "--wd=/", "--", *argv]
+        enter = ["nsenter", "-t", str(self.pid), "-m", "-p", "-u", "-i", "-n", "-C", "--wd", "--", *argv]
         into = f'echo $$ > "{self._cgroup}/lab-console/cgroup.procs" && exec "$@"'
         env = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -182,7 +193,7 @@ class Host:
             "env": env,
         }
         done: subprocess.CompletedProcess[str] = subprocess.run(
-            ["sh", "-c", into, "sh", *enter], check=check, **{**options, **kwargs}
+            ["sh", "-c", into, "sh", *enter], check=check, start_new_session=True, **{**options, **kwargs}
         )
         return done
 
@@ -194,13 +205,17 @@ class Host:
         return done.stdout
 
     def login(
-        self, command: str, *, user: str = "admin", via: Station | None = None
+        self, command: str, *, user: str = "admin", via: Station | None = None, text: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command over SSH, so that it belongs to a login session; from the host's own gateway unless `via`."""
+        """Run a command over SSH, so that it belongs to a login session; from the host's own gateway unless `via`.
+
+        `text` is its standard input.
+        """
         argv = self.ssh.argv(user, [command])
         namespace = via.namespace if via else self.router.namespace
         return subprocess.run(
             ["ip", "netns", "exec", namespace, *argv],
+            input=text,
             capture_output=True,
             text=True,
             check=False,
@@ -219,7 +234,9 @@ class Host:
             raise RuntimeError(f"{self.name}: cannot write {path}: {done.stderr}")
 
     def kill9(self, pid: int) -> None:
-        """``kill -9`` of a process by its number inside."""
+        """``kill -9`` of a process by its number inside, which is above 1: 0 would mean our own process group."""
+        if pid <= 1:
+            raise ValueError(f"no process of its own: {pid}")
         self.run(["kill", "-9", str(pid)], check=True)
 
     def sha(self, paths: Iterable[str]) -> Mapping[str, str]:
@@ -261,12 +278,9 @@ class Host:
         with tarfile.open(self.state / "seed.tar", "w") as tar:
             for path, text in seed.items():
                 _add(tar, path, text.encode())
-            for user, home, uid in (
-                ("root", "root", 0),
-                ("admin", "home/admin", 1000),
-                ("nosudo", "home/nosudo", 1001),
-            ):
-                del user
+            for name, text in self.files.items():
+                _add(tar, f"var/lib/lab/{name}", text.encode(), mode=0o600)
+            for home, uid in (("root", 0), ("home/admin", 1000), ("home/nosudo", 1001)):
                 _add(tar, f"{home}/.ssh", None, mode=0o700, uid=uid)
                 _add(tar, f"{home}/.ssh/authorized_keys", public, mode=0o600, uid=uid)
             for kind in ("ed25519", "ecdsa"):
@@ -285,10 +299,10 @@ class Host:
                 f"{self.name},{self.v4},{self.v6} {' '.join(public.read_text(encoding='ascii').split()[:2])}\n"
             )
 
-    def _await_ready(self, deadline: float) -> None:
+    def _await_ready(self, ports: frozenset[int], deadline: float) -> None:
         assert self._runner is not None
-        wanted = {22} | self.ports
-        self.pid, missing = 0, wanted
+        wanted = {22} | ports
+        missing: set[int] | frozenset[int] = wanted
         while time.monotonic() < deadline and self._runner.poll() is None:
             time.sleep(0.05)
             self.pid = self.pid or process.only_child(self._runner)
@@ -317,7 +331,8 @@ class Host:
         if self._runner is None:
             return
         if self.pid and self._runner.poll() is None:
-            os.kill(self.pid, how)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, how)
         try:
             self._runner.wait(timeout)
         except subprocess.TimeoutExpired:

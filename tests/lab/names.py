@@ -87,6 +87,11 @@ remote-control:
 """
 
 
+def txt(text: str) -> str:
+    """`text` as the character strings of a TXT record, each of 255 octets at most."""
+    return " ".join(f'"{text[begin : begin + 255]}"' for begin in range(0, len(text), 255))
+
+
 @dataclass(kw_only=True)
 class _Zone:
     name: dns.name.Name
@@ -245,6 +250,9 @@ class NameService:
         full = dns.name.from_text(name)
         old = self._zones.get(full)
         zone = _Zone(name=full, records=records, **how)
+        self._parse(
+            zone, self._content(zone, [])
+        )  # a mistake is its author's, it must not stop the next zone
         if old is not None:
             zone.key, zone.serial = old.key, old.serial
         self._zones[full] = zone
@@ -415,7 +423,7 @@ class NameService:
 
     def _run_inside(self, argv: Sequence[str], *, check: bool) -> None:
         done = subprocess.run(
-            ["nsenter", "-t", str(self._pid), "-m", "-p", "-n", "--wd=/", "--", *argv],
+            ["nsenter", "-t", str(self._pid), "-m", "-p", "-n", "--wd", "--", *argv],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=20,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         )  # fmt: skip

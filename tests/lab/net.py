@@ -75,7 +75,8 @@ class Router:
         commands = ["link set lo up"]
         for network, (bridge, v6) in _BRIDGES.items():
             commands += [
-                f"link add name {bridge} type bridge mcast_snooping 0 forward_delay 0",
+                # its own MAC, else it takes a new port's lower one and every neighbour loses the gateway for a while
+                f"link add name {bridge} address {_mac(f'{network}.1')} type bridge mcast_snooping 0 forward_delay 0",
                 f"addr add {network}.1/24 dev {bridge}",
                 f"addr add {v6}1/64 dev {bridge} nodad",
                 f"link set {bridge} up",
