@@ -1,6 +1,6 @@
 sign_with_opendkim
 if [ "$RELEASE" = bookworm ]; then
-    sed -i 's/^START=.*/START=yes/' /etc/default/saslauthd
+    echo START=yes >> /etc/default/saslauthd
     restart saslauthd.service always RemainAfterExit=no PIDFile=/run/saslauthd/saslauthd.pid
 else
     restart saslauthd.service on-failure
