@@ -14,7 +14,7 @@ from auditor.runbook.format import Danger, Kind, Option, Step
 from auditor.runbook.journal import Place
 from auditor.runbook.state import Progress, StepState
 from auditor.runbook.values import seconds
-from auditor.runbook.world import Measured, Outcome
+from auditor.runbook.world import Outcome, measured
 from auditor.transport.remote import CannotReach
 
 _MAY_BE_IN_PLACE = frozenset({Kind.COMMAND, Kind.ANSIBLE, Kind.MANUAL})
@@ -35,16 +35,21 @@ class Engine:
         """Do one step, or go on with it where a crash stopped it. Raises NotPossible, NoAnswer, Edited, Unwritable."""
         desk = self.desk
         self._may_begin(step)
-        self._show(step)
         if desk.dry:
-            deeds.show_program(desk, step)
+            self.preview(step)
             return Outcome.ok("dry run")
+        self._show(step)
         known = desk.state.step(key(step))
         if known is not None and known.progress in {Progress.STARTED, Progress.UNKNOWN}:
             outcome = self._resume(step, known)
             if outcome is not None:
                 return outcome
         return self._do(step)
+
+    def preview(self, step: Step) -> None:
+        """Show a step and what it would run; nothing runs and nothing is written."""
+        self._show(step)
+        deeds.show_program(self.desk, step)
 
     def _may_begin(self, step: Step) -> None:
         desk = self.desk
@@ -109,7 +114,7 @@ class Engine:
         if words.kind not in {Kind.COMMAND, Kind.ANSIBLE}:
             return None  # asked, collected, computed or taken back again; what was answered before is still there
         desk.say("  This step was begun before, and its end is not known. Looking first.")
-        before = _measured(known.data)
+        before = measured(known.data)
         seen = (
             verifying.verify(desk, step, before) if words.verify else Outcome.unknown("nothing to verify by")
         )
@@ -268,10 +273,3 @@ def whole(desk: Desk, step: Step) -> Place:
     """The journal's place for a whole runbook: that of one of its steps, without the step."""
     place = desk.place(step)
     return Place(runbook=place.runbook, sha256=place.sha256)
-
-
-def _measured(started: Any) -> Measured | None:
-    before = started.get("before")
-    return (
-        Measured(total=int(before["total"]), held=int(before["held"])) if isinstance(before, dict) else None
-    )

@@ -5,6 +5,7 @@ A rule is a generator over one runbook (or one of its steps); what it yields is 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from auditor.runbook import condition, shell
@@ -16,6 +17,8 @@ from auditor.runbook.vocabulary import (
     CHECK_IDS,
     EVIDENCE_SETS,
     FACTS,
+    LANGUAGES,
+    MESSAGE_FIELDS,
     MESSAGES,
     PLATFORMS,
     PROBES,
@@ -393,3 +396,24 @@ def _shell_block(block: Shell, known: Iterable[str]) -> Iterator[Problem]:
 _RULES: Final[tuple[Rule, ...]] = (
     _front, _identity, _references, _kinds, _verified, _commands, _danger, _conditions, _shell_blocks,
 )  # fmt: skip
+
+
+def lint_messages(folder: Path) -> Iterator[str]:
+    """Complaints about the message templates: a language missing, an unknown field, fields that differ, a real address."""
+    for name in MESSAGES:
+        fields: dict[str, frozenset[str]] = {}
+        for language in LANGUAGES:
+            path = folder / f"{name}.{language}.md"
+            if not path.is_file():
+                yield f"{path}: is missing"
+                continue
+            text = path.read_text("utf-8")
+            fields[language] = shell.names(text)
+            if not text.startswith("Subject: "):
+                yield f"{path}:1: begins with Subject:"
+            for unknown in sorted(fields[language] - set(MESSAGE_FIELDS)):
+                yield f"{path}: unknown field {unknown}"
+            if "@" in text:
+                yield f"{path}: holds an address; use a field"
+        if len(set(fields.values())) > 1:
+            yield f"{folder / name}: the languages do not hold the same fields"

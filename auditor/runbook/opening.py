@@ -20,6 +20,9 @@ class Occasion(Struct, frozen=True, kw_only=True):
     """When it really began, as far as somebody said."""
     finding: Mapping[str, str] = {}
     """The finding of a scan that led here: check, summary, subject."""
+    connection: Mapping[str, str | int | bool | None] = {}
+    """Fields of the SshTarget by which the host is reached."""
+    inventory: str = ""
 
 
 def begin(incident: Incident, book: Book, occasion: Occasion) -> None:
@@ -36,6 +39,7 @@ def begin(incident: Incident, book: Book, occasion: Occasion) -> None:
         data = {
             "title": occasion.title, "host": occasion.host, "began": occasion.began, "values": dict(occasion.values),
             "finding": dict(occasion.finding), "severity": runbook.front.severity,
+            "connection": dict(occasion.connection), "inventory": occasion.inventory,
         }  # fmt: skip
         incident.record("open", place, data, (kept[name],))
 

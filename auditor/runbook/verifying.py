@@ -38,7 +38,7 @@ def _together(seen: list[tuple[Verify, Outcome]]) -> Outcome:
         bad = [f"{one.name()}: {outcome.detail}" for one, outcome in seen if outcome.result is result]
         if bad:
             return Outcome(result=result, detail="; ".join(bad))
-    return Outcome.ok()
+    return Outcome.ok("; ".join(outcome.detail for _one, outcome in seen if outcome.detail))
 
 
 def _patiently(desk: Desk, step: Step, one: Verify, number: int, before: Measured | None) -> Outcome:
@@ -56,6 +56,8 @@ def _once(desk: Desk, step: Step, one: Verify, number: int, before: Measured | N
     try:
         if one.probe is not None:
             args = {name: desk.filled(str(value), step) for name, value in one.args.items()}
+            if one.probe == "queue.reduced-by-selection":
+                args["selected_count"] = desk.value("selected_count", step)
             return desk.world.probe(one.probe, args, desk.state, before)
         if one.finding is not None:
             return desk.world.scan(one.finding, desk.state)

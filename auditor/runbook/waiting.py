@@ -7,7 +7,7 @@ from auditor.runbook.desk import Desk
 from auditor.runbook.format import Step
 from auditor.runbook.state import Progress
 from auditor.runbook.values import seconds
-from auditor.runbook.world import Outcome
+from auditor.runbook.world import Outcome, measured
 
 
 def wait(desk: Desk, step: Step) -> Outcome | None:
@@ -27,7 +27,7 @@ def wait(desk: Desk, step: Step) -> Outcome | None:
         if left > 0:
             _say_when(desk, step, left)
             return None
-        seen = verifying.verify(desk, step, None)
+        seen = verifying.verify(desk, step, measured(known.data))
         if seen.result is not Progress.OK:
             return seen
         desk.incident.record("recheck", desk.place(step), {"number": number + 1, "after": round(gone)})

@@ -1,7 +1,7 @@
 """Everything outside the incident's own directory that a step may touch, as one small Protocol."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -45,6 +45,14 @@ class Measured(Struct, frozen=True, kw_only=True):
 
     total: int
     held: int
+
+
+def measured(started: Mapping[str, Any]) -> Measured | None:
+    """What the journal's `step.start` says of the queue before the step."""
+    before = started.get("before")
+    return (
+        Measured(total=int(before["total"]), held=int(before["held"])) if isinstance(before, dict) else None
+    )
 
 
 class World(Protocol):

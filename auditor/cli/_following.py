@@ -1,0 +1,121 @@
+"""Wire one incident: where it is kept, who works on it, which host it is about."""
+
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auditor import data
+from auditor.cli._exits import Exit
+from auditor.cli._operator import BadAnswers, operator, say
+from auditor.model import SshTarget
+from auditor.net import CannotLook
+from auditor.runbook import incident as incidents
+from auditor.runbook.book import Edited, collect
+from auditor.runbook.clock import SystemClock
+from auditor.runbook.desk import Desk, NotPossible
+from auditor.runbook.display import escaped
+from auditor.runbook.engine import Engine
+from auditor.runbook.incident import Incident, NoSuchIncident
+from auditor.runbook.journal import Author, Busy, Unwritable
+from auditor.runbook.library import NoSuchRunbook
+from auditor.runbook.operator import NoAnswer, Questions
+from auditor.runbook.parse import Malformed
+from auditor.runbook.site import Site
+from auditor.runbook.values import NotThatType
+from auditor.transport.inventory import BadInventory
+from auditor.transport.remote import CannotReach
+
+USAGE = (
+    NoSuchIncident, NoSuchRunbook, Malformed, Busy, BadAnswers, BadInventory, NotThatType, CannotLook, LookupError, OSError, ValueError,
+)  # fmt: skip
+INTERRUPTED = 130
+
+
+def runbook_folder() -> Path:
+    """$AUDITOR_RUNBOOKS, or the runbooks that came with this installation."""
+    named = os.environ.get("AUDITOR_RUNBOOKS")
+    return Path(named) if named else data.directory("runbooks")
+
+
+def root() -> Path:
+    """Where incidents are kept: $AUDITOR_INCIDENTS, else ./incidents."""
+    return Path(os.environ.get("AUDITOR_INCIDENTS", "incidents"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What every command that writes takes."""
+
+    incident: str | None
+    answers: Path | None
+    actor: str | None
+    role: str
+    dry_run: bool = False
+
+    def author(self) -> Author:
+        """Who writes: the login name, and the machine it was typed on."""
+        actor = self.actor or getpass.getuser()
+        return Author(actor=escaped(actor), role=self.role, src=f"{getpass.getuser()}@{socket.gethostname()}")
+
+
+@contextmanager
+def engine(asked: Asked) -> Iterator[Engine]:
+    """The engine of one incident, with its lock held. Raises what refusing() turns into sentences."""
+    folder = incidents.find(root(), asked.incident)
+    with Incident(folder, SystemClock(), asked.author()) as incident:
+        if not incident.journal.entries:
+            raise NoSuchIncident(
+                f"{folder} holds no incident: it was interrupted while it was opened; open a new one"
+            )
+        book = collect([pin.name for pin in incident.state.runbooks], runbook_folder())
+        site = site_of(incident)
+        try:
+            yield Engine(Desk(incident, book, site, Questions(operator(asked.answers)), dry=asked.dry_run))
+        finally:
+            site.remote.close()
+
+
+def site_of(incident: Incident) -> Site:
+    """The host as it was named when the incident was opened."""
+    told = next(entry.data for entry in incident.journal.entries if entry.kind == "open")
+    connection: Mapping[str, Any] = told.get("connection") or {"host": incident.state.host}
+    inventory = told.get("inventory")
+    return Site(
+        host=incident.state.host,
+        target=SshTarget(**connection),
+        folder=incident.folder,
+        inventory=Path(inventory) if inventory else None,
+    )
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """One clear sentence on standard error, and the exit code of design 3."""
+    try:
+        yield
+    except NoAnswer as error:
+        say(f"auditor: nobody answered: {escaped(str(error))}", sys.stderr)
+        raise SystemExit(Exit.INCOMPLETE) from None
+    except (CannotReach, Unwritable) as error:
+        say(f"auditor: {escaped(str(error))}", sys.stderr)
+        raise SystemExit(Exit.INCOMPLETE) from None
+    except (NotPossible, Edited) as error:
+        say(f"auditor: {escaped(str(error))}", sys.stderr)
+        raise SystemExit(Exit.FINDINGS) from None
+    except USAGE as error:
+        text = (
+            error.detail
+            if isinstance(error, CannotLook)
+            else str(error.args[0] if isinstance(error, KeyError) else error)
+        )
+        say(f"auditor: {escaped(text)}", sys.stderr)
+        raise SystemExit(Exit.USAGE) from None
+    except KeyboardInterrupt:
+        say("\nauditor: interrupted; `auditor incident resume` goes on", sys.stderr)
+        raise SystemExit(INTERRUPTED) from None

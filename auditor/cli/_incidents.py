@@ -1,0 +1,254 @@
+"""What each `auditor incident` command does, between the options and the engine."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from auditor.cli import _following, _opening, _output
+from auditor.cli._exits import Exit
+from auditor.cli._following import Asked, engine, refusing, root
+from auditor.cli._operator import say
+from auditor.cli._status import lines, told
+from auditor.runbook import consent, incident, proof
+from auditor.runbook.book import collect, key
+from auditor.runbook.clock import SystemClock
+from auditor.runbook.desk import NotPossible
+from auditor.runbook.display import escaped
+from auditor.runbook.engine import Engine
+from auditor.runbook.format import Step
+from auditor.runbook.operator import fitting
+from auditor.runbook.state import Progress
+from auditor.runbook.timers import timers
+from auditor.runbook.values import check
+
+Given = Mapping[str, Any]
+Command = Callable[[Given], int]
+
+
+def call(name: str, given: Given) -> int:
+    """Run one command; refusals become a sentence and an exit code."""
+    with refusing():
+        return _COMMANDS[name](given)
+
+
+def _asked(given: Given) -> Asked:
+    return Asked(
+        incident=given.get("incident"), answers=given.get("answers"), actor=given.get("actor"), role=given.get("role", "ops"),
+        dry_run=bool(given.get("dry_run")),
+    )  # fmt: skip
+
+
+def _open(given: Given) -> int:
+    folder = _opening.open_incident(given, _asked(given).author())
+    print(folder.name)
+    return Exit.CLEAN
+
+
+def _list(_given: Given) -> int:
+    found = [(path.parent, incident.look(path.parent)) for path in sorted(root().glob("INC-*/journal.jsonl"))]
+    for folder, state in sorted(found, key=lambda pair: pair[1].closed is not None):
+        how = "closed" if state.closed is not None else "open"
+        print(f"{folder.name}  {how:6}  {escaped(state.host)}  {escaped(state.title)}")
+    return Exit.CLEAN
+
+
+_ENDS: Final = {Progress.OK: Exit.CLEAN, Progress.FAILED: Exit.FINDINGS}
+
+
+def _do(running: Engine, step: Step) -> int:
+    return _ENDS.get(running.run(step).result, Exit.INCOMPLETE)
+
+
+def _next(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        _note_timers(running)
+        step = running.next_step()
+        if step is None:
+            say("Nothing is left to do: `auditor incident close` ends it.", sys.stderr)
+            return Exit.CLEAN
+        return _do(running, step)
+
+
+def _run(given: Given) -> int:
+    if sum((given["phase"] is not None, given["step"] is not None, given["everything"])) != 1:
+        raise ValueError("give one of --phase, --step and --all")
+    with engine(_asked(given)) as running:
+        _note_timers(running)
+        book = running.desk.book
+        if given["step"] is not None:
+            return _do(running, book.find(given["step"]))
+        phases = [phase.title.casefold() for phase in book.phases]
+        if given["phase"] is not None and given["phase"].casefold() not in phases:
+            raise LookupError(
+                f"there is no phase {given['phase']!r}; there are {', '.join(p.title for p in book.phases)}"
+            )
+        if given["dry_run"]:
+            return _dry(running, given["phase"])
+        while (step := running.next_step()) is not None:
+            if given["phase"] is not None and step.phase.casefold() != given["phase"].casefold():
+                break
+            ended = _do(running, step)
+            if ended != Exit.CLEAN and running.next_step() in {None, step}:
+                return ended
+        return Exit.CLEAN
+
+
+def _dry(running: Engine, phase: str | None) -> int:
+    for step in running.desk.book.steps:
+        if phase is None or step.phase.casefold() == phase.casefold():
+            running.preview(step)
+    return Exit.CLEAN
+
+
+def _resume(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        for step in running.desk.book.steps:
+            known = running.desk.state.step(key(step))
+            if (
+                known is not None
+                and known.progress is Progress.STARTED
+                and not (step.words.duration or step.words.recheck)
+            ):
+                return _do(running, step)
+        coming = running.next_step()
+        say(f"Nothing was interrupted. Next: {coming.id if coming is not None else 'close'}", sys.stderr)
+        return Exit.CLEAN
+
+
+def _note_timers(running: Engine) -> None:
+    """Say what is overdue, and journal it once."""
+    desk = running.desk
+    for timer in timers(desk.book, desk.state, desk.world.clock.now()):
+        if timer.left < 0 and timer.name not in desk.state.fired:
+            say(f"OVERDUE: {escaped(timer.what)}", sys.stderr)
+            if not desk.dry:
+                desk.incident.record("timer.fired", data={"timer": timer.name, "what": timer.what})
+
+
+def _status(given: Given) -> int:
+    folder = incident.find(root(), given["incident"])
+    state = incident.look(folder)
+    book = collect([pin.name for pin in state.runbooks], _following.runbook_folder())
+    report = told(folder, state, book, SystemClock().now())
+    if given["as_json"]:
+        print(json.dumps(report, indent=1, sort_keys=True))
+    else:
+        for line in lines(report):
+            say(line, sys.stdout)
+    return Exit.CLEAN
+
+
+def _note(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        running.desk.incident.record(
+            "note", data={"kind": given["kind"], "text": check("text", given["text"])}
+        )
+    return Exit.CLEAN
+
+
+def _answer(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        desk, name = running.desk, given["name"]
+        asked = {
+            **desk.book.variables(),
+            **{n: v for step in desk.book.steps for n, v in step.questions().items()},
+        }
+        value = fitting(asked[name], given["value"]) if name in asked else check("line", given["value"])
+        desk.incident.record("values", data={"values": {name: value}})
+    return Exit.CLEAN
+
+
+def _skip(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        running.skip(running.desk.book.find(given["step"]), check("line", given["reason"]))
+    return Exit.CLEAN
+
+
+def _undo(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        return _ENDS.get(running.undo(running.desk.book.find(given["step"])).result, Exit.INCOMPLETE)
+
+
+def _approve(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        step = running.desk.book.find(given["step"])
+        if step.words.approve is None:
+            raise NotPossible(f"step {step.id} needs no approval")
+        preview = running.desk.state.previews.get(key(step))
+        if step.words.preview is not None and preview is None:
+            raise NotPossible(
+                f"step {step.id} has shown no list yet: `auditor incident run --step {step.id}` does"
+            )
+        consent.approve(running.desk, step, preview)
+    return Exit.CLEAN
+
+
+def _accept(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        changed = running.accept()
+    say(f"accepted: {', '.join(changed)}" if changed else "no runbook has changed", sys.stderr)
+    return Exit.CLEAN
+
+
+def _handover(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        desk = running.desk
+        report = told(desk.incident.folder, desk.state, desk.book, desk.world.clock.now())
+        text = "\n".join(lines(report))
+        kept = desk.incident.store(desk.incident.next_name("COM-12", ".txt"), text.encode())
+        desk.incident.record("handover", data={"to": check("line", given["to"])}, files=(kept,))
+        print(text)
+    return Exit.CLEAN
+
+
+def _export(given: Given) -> int:
+    from auditor.runbook import export
+
+    folder = incident.find(root(), given["incident"])
+    book = collect([pin.name for pin in incident.look(folder).runbooks], _following.runbook_folder())
+    text = export.render(
+        folder, book, given["form"], retrospective=given["retrospective"], clear=given["clear"]
+    )
+    if given["output"] is None:
+        print(text, end="")
+    else:
+        _output.write_whole(given["output"], text)
+    return Exit.CLEAN
+
+
+def _verify(given: Given) -> int:
+    named = Path(given["incident"] or "")
+    folder = (
+        named
+        if given["incident"] and (named / "journal.jsonl").is_file()
+        else incident.find(root(), given["incident"])
+    )
+    anchors = [proof.anchor(text) for text in given["anchors"]]
+    found = proof.flaws(folder, [*anchors, *proof.anchors_beside(folder)])
+    for flaw in found:
+        print(escaped(flaw.text))
+    if not found:
+        print(f"{folder.name}: every line and every file is as it was written")
+    return Exit.FINDINGS if found else Exit.CLEAN
+
+
+def _close(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        running.close()
+        say(f"Closed. Write this on paper: {running.desk.incident.head()}", sys.stderr)
+    return Exit.CLEAN
+
+
+def _reopen(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        running.desk.incident.record("reopen", data={"reason": check("line", given["reason"])})
+    return Exit.CLEAN
+
+
+_COMMANDS: Final[Mapping[str, Command]] = {
+    "open": _open, "list": _list, "next": _next, "run": _run, "resume": _resume, "status": _status, "note": _note,
+    "answer": _answer, "skip": _skip, "undo": _undo, "approve": _approve, "accept": _accept, "handover": _handover,
+    "export": _export, "verify": _verify, "close": _close, "reopen": _reopen,
+}  # fmt: skip

@@ -1,0 +1,137 @@
+"""`auditor incident open`: which runbook, which host, how to get in, what is known."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from auditor.cli._following import root, runbook_folder
+from auditor.cli._operator import say
+from auditor.cli._targets import read_name, read_ssh
+from auditor.discover import Target
+from auditor.model import Declared, SshTarget
+from auditor.runbook import facts, library
+from auditor.runbook.book import Book, collect
+from auditor.runbook.clock import SystemClock
+from auditor.runbook.display import escaped
+from auditor.runbook.incident import Incident, create
+from auditor.runbook.journal import Author
+from auditor.runbook.opening import Occasion, begin, from_finding
+from auditor.runbook.operator import fitting
+from auditor.runbook.values import check
+from auditor.runbook.vocabulary import FACTS
+from auditor.transport.inventory import read_inventory
+from auditor.transport.remote import SshRemote
+
+Given = Mapping[str, Any]
+
+
+def open_incident(given: Given, author: Author) -> Path:
+    """Create the incident and write its first entries; gives its directory. Raises what _following turns into sentences."""
+    host = read_name(given["host"])
+    finding = _finding(given, host)
+    book = collect([_runbook(given, finding)], runbook_folder())
+    name = next(iter(book.runbooks))
+    machine = _machine(given, host)
+    target = (
+        read_ssh(given["ssh"])
+        if given["ssh"]
+        else (machine.ssh if machine and machine.ssh else SshTarget(host=host))
+    )
+    told = _variables(given, book)
+    with SshRemote(target) as remote:
+        seen = facts.of_host(remote)
+    values = {**_declared(machine.declared if machine else None), **seen, **told}
+    for missing in ("mta", "debian"):
+        if missing not in values:
+            say(f"! {missing} of {host} is not known; --var {missing}=… tells it", sys.stderr)
+    folder = create(root(), SystemClock())
+    occasion = Occasion(
+        runbook=name, title=given["title"] or book.runbooks[name].front.title, host=host, values=values,
+        began=given["began"], finding=finding, connection=_connection(target),
+        inventory=str(given["inventory"].resolve()) if given["inventory"] else "",
+    )  # fmt: skip
+    with Incident(folder, SystemClock(), author) as incident:
+        begin(incident, book, occasion)
+        told_facts = ", ".join(
+            f"{key} {escaped(values[key])}" for key in ("mta", "mta_version", "debian") if key in values
+        )
+        say(
+            f"{incident.state.incident}: {escaped(occasion.title)}\n{escaped(host)}: {told_facts or 'nothing is known'}",
+            sys.stderr,
+        )
+        say(f"Write this on paper: {incident.state.incident} {incident.head()}", sys.stderr)
+    return folder
+
+
+def _finding(given: Given, host: str) -> Mapping[str, str]:
+    if (given["scan"] is None) != (given["finding"] is None):
+        raise ValueError("--from SCAN.json and --finding CHECK belong together")
+    if given["scan"] is None:
+        return {}
+    try:
+        scan = json.loads(given["scan"].read_text("utf-8"))
+    except ValueError:
+        raise ValueError(f"{given['scan']} is no saved scan") from None
+    if not isinstance(scan, dict):
+        raise ValueError(f"{given['scan']} is no saved scan")  # noqa: TRY004 - a sentence for the user, not a type error
+    return from_finding(scan, given["finding"], host)
+
+
+def _runbook(given: Given, finding: Mapping[str, str]) -> str:
+    """The runbook that was named, or the one that the finding or the alert leads to."""
+    if given["runbook"]:
+        return str(given["runbook"])
+    if finding.get("runbook"):
+        return finding["runbook"]
+    if given["alert"]:
+        for runbook in library.every(runbook_folder()):
+            if given["alert"] in runbook.front.alerts:
+                return runbook.id
+        raise LookupError(f"no runbook answers the alert {given['alert']!r}")
+    raise ValueError("give --runbook NAME, --from SCAN.json --finding CHECK, or --alert NAME")
+
+
+def _machine(given: Given, host: str) -> Target | None:
+    if given["inventory"] is None:
+        return None
+    for target in read_inventory(given["inventory"]):
+        if target.name == host:
+            return target
+    raise LookupError(f"{given['inventory']} knows no mail host {host}")
+
+
+def _declared(declared: Declared | None) -> dict[str, str]:
+    """What the inventory says of the host, under the names that runbooks use."""
+    if declared is None:
+        return {}
+    contacts = dict(declared.contacts)
+    found = {
+        "mail_canary": declared.canary or "",
+        "mail_admin_networks": " ".join(declared.admin_networks),
+        "mail_log_host": declared.log_host or "",
+        "contact": contacts.get("oncall", contacts.get("owner", "")),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _variables(given: Given, book: Book) -> dict[str, str]:
+    declared = book.variables()
+    found = {}
+    for said in given["variables"]:
+        name, equals, value = said.partition("=")
+        if not equals:
+            raise ValueError(f"--var {said!a}: write NAME=VALUE")
+        if name not in declared and name not in FACTS:
+            known = ", ".join(sorted({*declared, *FACTS}))
+            raise ValueError(f"--var {name!a}: the runbook knows {known}")
+        found[name] = fitting(declared[name], value) if name in declared else check("line", value)
+    return found
+
+
+def _connection(target: SshTarget) -> dict[str, str | int | bool | None]:
+    return {
+        "host": target.host, "port": target.port, "user": target.user, "key_file": target.key_file,
+        "known_hosts": target.known_hosts, "become": target.become,
+    }  # fmt: skip

@@ -1,0 +1,207 @@
+"""The timeline of an incident for people who were not there, and the draft of its retrospective.
+
+Markdown, HTML, CSV and JSON say the same. Without `clear` every address, domain and IP is a pseudonym.
+"""
+
+import csv
+import html
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct, to_builtins
+
+from auditor.runbook.book import Book, key
+from auditor.runbook.clock import elapsed
+from auditor.runbook.display import escaped
+from auditor.runbook.journal import NAME, Entry, read
+from auditor.runbook.redact import Redaction, key_of
+from auditor.runbook.state import Progress, State, fold
+from auditor.runbook.waiting import spoken
+
+_QUIET: Final = frozenset({"step.acted", "temp.add", "manifest", "recheck", "removed"})
+"""Entries that matter to the machine alone; their steps tell the same to people."""
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line of the timeline."""
+
+    seq: int
+    utc: str
+    who: str
+    what: str
+    detail: str
+    evidence: tuple[str, ...]
+
+
+def timeline(entries: Iterable[Entry], book: Book, clean: Callable[[str], str]) -> list[Line]:
+    """What happened, in the order of the journal (its times are information, its sequence is the order)."""
+    titles = {key(step): step.title for step in book.steps}
+    lines = []
+    for entry in entries:
+        if entry.kind in _QUIET:
+            continue
+        step = titles.get(f"{entry.rb.partition('@')[0]}/{entry.step}", entry.step)
+        lines.append(
+            Line(
+                seq=entry.seq,
+                utc=entry.utc,
+                who=clean(f"{entry.actor} ({entry.role.upper()})"),
+                what=escaped(
+                    clean(" - ".join(part for part in (_KINDS.get(entry.kind, entry.kind), step) if part))
+                ),
+                detail=escaped(clean(_detail(entry))),
+                evidence=tuple(f"{attached.p} sha256:{attached.sha256}" for attached in entry.files),
+            )
+        )
+    return lines
+
+
+_KINDS: Final[Mapping[str, str]] = {
+    "open": "incident opened", "follow": "runbook taken up", "accept": "edited runbook accepted", "values": "values noted",
+    "step.start": "begun", "step.end": "ended", "skip": "left out", "jump": "went on elsewhere", "decision": "decided",
+    "approval": "approved", "temp.lost": "temporary measure lost", "undo.start": "taking back", "undo.end": "taken back",
+    "note": "note", "evidence": "evidence", "preview": "selection", "comms": "message sent", "timer.fired": "overdue",
+    "handover": "handed over", "close": "closed", "reopen": "opened again",
+}  # fmt: skip
+
+
+def _detail(entry: Entry) -> str:
+    data: Mapping[str, Any] = entry.data
+    match entry.kind:
+        case "open":
+            return f"{data.get('title', '')}, host {data.get('host', '')}"
+        case "note":
+            return f"{data.get('kind', '')}: {data.get('text', '')}"
+        case "values":
+            return ", ".join(f"{name} = {value}" for name, value in data.get("values", {}).items())
+        case "step.start" | "undo.start" | "follow" | "close":
+            return ""
+        case _:
+            shown = (
+                "result",
+                "reason",
+                "option",
+                "by",
+                "count",
+                "item",
+                "template",
+                "channel",
+                "what",
+                "to",
+                "detail",
+            )
+            return ", ".join(f"{name} {data[name]}" for name in shown if data.get(name) not in {None, ""})
+
+
+def facts(state: State, book: Book, entries: list[Entry]) -> dict[str, str]:
+    """Time to detect, contain and recover, as far as the journal knows them; "" where it does not."""
+    measures = {key(step) for step in book.steps if step.words.temporary is not None}
+    ok = [
+        known.ended
+        for name, known in state.steps.items()
+        if name in measures and known.progress is Progress.OK and known.ended
+    ]
+    opened = state.opened
+    contained = min(ok, key=lambda at: elapsed(opened, at), default=None) if opened is not None else None
+    back = [entry.at for entry in entries if entry.kind == "undo.end" and entry.data.get("result") == "ok"]
+    accounted = [
+        known.reason
+        for known in state.steps.values()
+        if known.progress is Progress.OK and "accepted " in known.reason
+    ] + [
+        str(entry.data.get("detail", ""))
+        for entry in entries
+        if "accepted " in str(entry.data.get("detail", ""))
+    ]
+    return {
+        "began": state.began,
+        "opened": state.opened.utc if state.opened else "",
+        "time to contain": spoken(elapsed(state.opened, contained)) if state.opened and contained else "",
+        "time to recover": spoken(elapsed(state.opened, back[-1]))
+        if state.opened and back and not state.temporaries
+        else "",
+        "closed": state.closed.utc if state.closed else "",
+        "mail": accounted[-1] if accounted else "",
+    }
+
+
+def render(folder: Path, book: Book, form: str, *, retrospective: bool, clear: bool) -> str:
+    """The export as text: form is md, html, csv or json. Raises ValueError for a journal that cannot be read."""
+    entries = list(read(folder / NAME))
+    state = fold(entries)
+    redaction = Redaction(key_of(folder))
+    clean: Callable[[str], str] = (lambda text: text) if clear else redaction
+    lines = timeline(entries, book, clean)
+    known = {name: escaped(clean(value)) for name, value in facts(state, book, entries).items()}
+    title = escaped(clean(f"{state.incident}: {state.title}"))
+    if form == "csv":
+        return _csv(lines)
+    text = _review(title, known, state, clean) if retrospective else _markdown(title, lines)
+    if form == "json":
+        report = {"schema": "auditor.timeline/1", "title": title, "facts": known, "lines": to_builtins(lines)}
+        return (
+            json.dumps({**report, "redacted": redaction.count}, indent=1, sort_keys=True, ensure_ascii=False)
+            + "\n"
+        )
+    if not clear:
+        text += f"\n{redaction.count} addresses, domains and IPs are pseudonyms in this export.\n"
+    return _html(title, text) if form == "html" else text
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+
+
+def _markdown(title: str, lines: list[Line]) -> str:
+    rows = [
+        f"| {one.seq} | {one.utc} | {_cell(one.who)} | {_cell(one.what)} | {_cell(one.detail)} |"
+        for one in lines
+    ]
+    files = [f"- {one.seq}: {_cell(name)}" for one in lines for name in one.evidence]
+    head = [f"# {_cell(title)}", "", "| seq | UTC | who | what | detail |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows, "", "## Evidence", "", *files, ""])
+
+
+def _csv(lines: list[Line]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["seq", "utc", "who", "what", "detail", "evidence"])
+    for one in lines:
+        cells = [one.utc, one.who, one.what, one.detail, " ".join(one.evidence)]
+        # A spreadsheet takes a cell that begins like this for a formula.
+        writer.writerow(
+            [one.seq, *(f"'{cell}" if cell[:1] in {"=", "+", "-", "@"} else cell for cell in cells)]
+        )
+    return out.getvalue()
+
+
+def _html(title: str, text: str) -> str:
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - only this format needs it
+
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n{body}</html>\n'
+
+
+def _review(title: str, known: Mapping[str, str], state: State, clean: Callable[[str], str]) -> str:
+    """What is known is filled in; what people must say stays a question."""
+    told = [f"| {name} | {_cell(value) or '?'} |" for name, value in known.items()]
+    notes = [
+        f"- {note.kind}: {_cell(escaped(clean(note.text)))}" for note in state.notes if note.kind != "note"
+    ]
+    open_questions = (
+        "What was the cause, and how is that known?",
+        "Which sign came earlier and was not seen?",
+        "What went well?",
+        "Where else is the same weakness?",
+    )
+    asked = [f"- {question} …" for question in open_questions]
+    actions = ["| action | who | until | check that proves it |", "|---|---|---|---|", "| … | … | … | … |"]
+    parts = [
+        f"# Retrospective of {_cell(title)}", "", "No blame: who acted did so with what was known then.", "",
+        "| | |", "|---|---|", *told, "", "## Said during the incident", "", *notes, "", "## To be answered", "", *asked, "",
+        "## Actions", "", *actions, "",
+    ]  # fmt: skip
+    return "\n".join(parts)
