@@ -90,7 +90,8 @@ def _run(given: Given) -> int:
             if given["phase"] is not None and step.phase.casefold() != given["phase"].casefold():
                 break
             ended = _do(running, step)
-            if ended != Exit.CLEAN and running.next_step() in {None, step}:
+            coming = running.next_step()
+            if ended != Exit.CLEAN and (coming is None or key(coming) == key(step)):
                 return ended
         return Exit.CLEAN
 

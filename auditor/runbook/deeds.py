@@ -1,5 +1,6 @@
 """What each kind of step does. Each deed returns ok, failed or unknown; verification comes after it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from shlex import quote
@@ -132,14 +133,26 @@ def _extra(desk: Desk, step: Step, args: Mapping[str, str | int | bool]) -> dict
     return {"incident_id": desk.state.incident, **filled}
 
 
-def rehearse(desk: Desk, step: Step) -> None:
-    """Check mode with the differences shown; raises NotPossible when not even that works."""
+def rehearse(desk: Desk, step: Step) -> Outcome:
+    """Check mode with the differences shown; nothing is changed."""
     assert step.words.play is not None, "lint saw to it"
     played = desk.world.play(step.words.play, _extra(desk, step, step.words.args), check_mode=True)
-    for line in lines_shown(played.output, most=60):
+    for line in lines_shown(essence(played.output), most=60):
         desk.say(f"    {line}")
-    if not played.good:
-        raise NotPossible(f"playbook {step.words.play} does not pass check mode; nothing was done")
+    if played.good:
+        return Outcome.ok()
+    return Outcome.failed(f"playbook {step.words.play} does not pass check mode; nothing was changed")
+
+
+def essence(output: str) -> str:
+    """What changes or fails in a playbook's output; the tasks that have nothing to say are left out."""
+    tasks = re.split(r"\n(?=TASK \[|PLAY |RUNNING HANDLER )", output)
+    told = [
+        task
+        for task in tasks
+        if re.search(r"^(changed|fatal|failed|unreachable):|^PLAY RECAP|^ERROR", task, re.MULTILINE)
+    ]
+    return "\n".join(task.strip() for task in told) or output
 
 
 def _ansible(desk: Desk, step: Step, given: Given) -> Outcome:

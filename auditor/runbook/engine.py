@@ -141,8 +141,12 @@ class Engine:
     def _do(self, step: Step) -> Outcome:
         desk = self.desk
         deeds.ask_before(desk, step)
-        if step.words.kind is Kind.ANSIBLE:
-            deeds.rehearse(desk, step)
+        if (
+            step.words.kind is Kind.ANSIBLE
+            and (rehearsed := deeds.rehearse(desk, step)).result is not Progress.OK
+        ):
+            desk.incident.record("step.start", desk.place(step))
+            return self._end(step, rehearsed)
         stdin = consent.prepare(desk, step)
         deeds.capture_first(desk, step)
         before = (

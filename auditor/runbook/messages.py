@@ -21,6 +21,14 @@ from auditor.runbook.vocabulary import LANGUAGES, MESSAGE_FIELDS
 from auditor.runbook.world import Outcome
 
 _NEXT: Final = "30m"
+_BARE: Final = """Subject: {{ incident_id }}
+
+{{ now_utc }}
+{{ services }}
+{{ cause }}
+{{ next_update }}
+{{ contact }}
+"""
 
 
 def template(folder: Path, name: str, language: str) -> str:
@@ -74,8 +82,11 @@ def send(desk: Desk, step: Step) -> Outcome:
     name = step.words.template or ""
     try:
         text = template(folder, name, language if language in LANGUAGES else LANGUAGES[0])
-    except OSError:
-        return Outcome.failed(f"there is no template {name} in {language}")
+    except OSError:  # at night a bare text is better than none
+        desk.say(
+            f"  ! There is no template {escaped(name)} in {escaped(language)}; this is the bare minimum."
+        )
+        text = _BARE
     titles = {key(one): one.title for one in desk.book.steps}
     message, blanks = fill(text, fields(desk.state, desk.world.clock.now(), titles, step.words.every))
     kept = desk.incident.store(desk.incident.next_name(f"{name}.{language}", ".txt"), message.encode())

@@ -82,9 +82,15 @@ class Site:
             ]
             try:
                 ran = subprocess.run(argv, capture_output=True, check=False, timeout=_SCAN_SECONDS)
+            except (subprocess.TimeoutExpired, OSError) as error:
+                return Outcome.unknown(f"the scan did not end ({type(error).__name__})")
+            try:
                 report = json.loads(ran.stdout)
-            except (subprocess.TimeoutExpired, OSError, ValueError) as error:
-                return Outcome.unknown(f"the scan gave no report ({type(error).__name__})")
+            except ValueError:
+                said = ran.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
+                return Outcome.unknown(
+                    f"the scan gave no report: {said[-1][:200] if said else f'exit {ran.returncode}'}"
+                )
         return verdict(report, check, self.host)
 
     def play(self, playbook: str, extra: Mapping[str, str | int | bool], *, check_mode: bool) -> Played:
