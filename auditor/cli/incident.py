@@ -45,7 +45,7 @@ def command() -> None:
     """  # noqa: D301 - \b is click's mark for lines that keep their breaks
 
 
-def _call(name: str, **given: Any) -> None:
+def _call(name: str, /, **given: Any) -> None:
     from auditor.cli import _incidents
 
     click.get_current_context().exit(_incidents.call(name, given))

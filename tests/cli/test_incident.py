@@ -1,0 +1,278 @@
+"""`auditor incident` and `auditor runbook`, from the words typed to exit codes and lines on an 80-column terminal."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from auditor.cli import _following, _opening, auditor
+from tests.runbook.fake_world import EVERYTHING, FakeWorld, runbook, step
+
+COMMAND = "kind: command\nrole: ops\n"
+HOLD = step(
+    "hold",
+    COMMAND + "danger: reversible\ntemporary: 4h\nverify:\n  - shell: true",
+    ("step", "touch held"), ("verify", "test -e held"), ("undo", "rm held"),
+    text="A rather long paragraph that explains to a tired person at night why everything has to be held before anything else is done.",
+)  # fmt: skip
+FREE = step("free", "kind: undo\nrole: ops\nof: hold\nverify:\n  - shell: true", ("verify", "test ! -e held"))
+SCAN = {
+    "targets": [
+        {
+            "findings": [
+                {
+                    "check": "relay-closed",
+                    "subject": "mx1.example.org",
+                    "status": "failed",
+                    "summary": "open",
+                    "runbook": "test",
+                }
+            ]
+        }
+    ]
+}
+
+
+class Desk:
+    def __init__(self, folder: Path, monkeypatch) -> None:
+        self.folder = folder
+        self.books = folder / "runbooks"
+        self.books.mkdir()
+        (self.books / "test.md").write_text(
+            runbook(
+                HOLD,
+                FREE,
+                more="findings: [relay-closed]\nalerts: [queue.full]\nvars:\n  net: {type: cidr}\n",
+            )
+        )
+        host = folder / "host"
+        host.mkdir()
+        self.world = FakeWorld(host)
+        self.facts = {"mta": "postfix", "debian": "12", "have_credentials": "yes"}
+        self.answers = folder / "answers.yml"
+        self.answers.write_text(yaml.safe_dump(EVERYTHING))
+        monkeypatch.setenv("AUDITOR_RUNBOOKS", str(self.books))
+        monkeypatch.setenv("AUDITOR_INCIDENTS", str(folder / "incidents"))
+        monkeypatch.setattr(_following, "site_of", lambda _incident: self.world)
+        monkeypatch.setattr(_opening.facts, "of_host", lambda _remote: self.facts)
+
+    def __call__(self, *words: str, stdin: str | None = None):
+        return CliRunner().invoke(auditor, words, input=stdin, standalone_mode=False)
+
+    def code(self, *words: str, stdin: str | None = None) -> int:
+        ran = self(*words, stdin=stdin)
+        if isinstance(ran.exception, SystemExit):
+            return int(ran.exception.code or 0)
+        if ran.exception is not None:
+            raise ran.exception
+        return int(ran.return_value or 0)
+
+    def incident(self, *words: str) -> int:
+        return self.code("incident", *words, "--answers", str(self.answers))
+
+    def open(self) -> None:
+        assert self.incident("open", "--runbook", "test", "--host", "mx1.example.org") == 0
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    return Desk(tmp_path, monkeypatch)
+
+
+def test_an_incident_from_open_to_close(desk):
+    desk.open()
+    assert desk.incident("next") == 0
+    assert desk.incident("close") == 1  # a temporary measure is still in place
+    assert desk.incident("run", "--all") == 0
+    assert desk.incident("close") == 0
+    assert desk.incident("next") == 2  # no incident is open any more
+    assert desk.code("incident", "verify", "INC-2026-0001") == 0 or desk(
+        "incident", "list"
+    ).output.startswith("INC-")
+
+
+def test_open_from_a_finding_takes_the_runbook_that_the_finding_names(desk, tmp_path):
+    scan = tmp_path / "scan.json"
+    scan.write_text(json.dumps(SCAN))
+    assert (
+        desk.incident("open", "--from", str(scan), "--finding", "relay-closed", "--host", "mx1.example.org")
+        == 0
+    )
+    assert json.loads(desk("incident", "status", "--json").output)["runbooks"] == ["test@1"]
+
+
+def test_open_from_an_alert_finds_the_runbook_that_answers_it(desk):
+    assert desk.incident("open", "--alert", "queue.full", "--host", "mx1.example.org") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--host", "mx1.example.org"), "give --runbook NAME"),
+        (("--runbook", "nothing", "--host", "mx1.example.org"), "there is no runbook 'nothing'"),
+        (("--runbook", "test", "--host", "not a host"), "neither a host name"),
+        (("--alert", "weather", "--host", "mx1.example.org"), "no runbook answers the alert"),
+        (("--runbook", "test", "--host", "mx1.example.org", "--var", "net=everything"), "not a network"),
+        (("--runbook", "test", "--host", "mx1.example.org", "--var", "colour=red"), "the runbook knows"),
+        (("--runbook", "test", "--host", "mx1.example.org", "--var", "net"), "write NAME=VALUE"),
+        (("--runbook", "test", "--host", "mx1.example.org", "--ssh", "h:port"), "not a port number"),
+        (("--runbook", "test", "--host", "mx1.example.org", "-i", "/nowhere.yml"), "no such inventory"),
+        (
+            ("--from", "/nowhere.json", "--finding", "relay-closed", "--host", "mx1.example.org"),
+            "No such file",
+        ),
+        (("--finding", "relay-closed", "--host", "mx1.example.org"), "belong together"),
+    ],
+)
+def test_what_cannot_be_opened_is_told_in_one_sentence_and_leaves_nothing(desk, words, told):
+    ran = desk("incident", "open", *words)
+    assert isinstance(ran.exception, SystemExit)
+    assert ran.exception.code == 2
+    assert told in ran.stderr
+    assert not (desk.folder / "incidents").exists()
+
+
+def test_a_question_without_an_answer_is_exit_3_and_names_its_key(desk):
+    desk.open()
+    desk.answers.write_text("{}")
+    ran = desk("incident", "next", "--answers", str(desk.answers))
+    assert isinstance(ran.exception, SystemExit)
+    assert ran.exception.code == 3
+    assert "hold.run" in ran.stderr
+
+
+def test_at_a_terminal_questions_are_answered_by_typing(desk):
+    desk.open()
+    assert desk.code("incident", "next", stdin="maybe\nyes\n") == 0
+    assert (desk.world.remote.folder / "held").exists()
+
+
+def test_the_end_of_input_is_no_consent(desk):
+    desk.open()
+    assert desk.code("incident", "next", stdin="") == 3
+    assert not (desk.world.remote.folder / "held").exists()
+
+
+def test_everything_fits_into_80_columns_without_colour(desk):
+    desk.open()
+    shown = [
+        desk("incident", "status").output,
+        desk("runbook", "print", "test").output,
+        desk("runbook", "list").output,
+    ]
+    ran = desk("incident", "next", stdin="yes\n")
+    for text in (*shown, ran.stderr):
+        assert text
+        assert "\x1b" not in text
+        assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_a_dry_run_shows_the_commands_and_writes_nothing(desk):
+    desk.open()
+    journal = next((desk.folder / "incidents").glob("INC-*/journal.jsonl"))
+    before = journal.read_bytes()
+    ran = desk("incident", "run", "--all", "--dry-run", "--answers", str(desk.answers))
+    assert "    touch held" in ran.stderr
+    assert journal.read_bytes() == before
+    assert not (desk.world.remote.folder / "held").exists()
+
+
+def test_a_failed_step_is_exit_1_and_an_unreachable_host_exit_3(desk):
+    desk.open()
+    desk.world.remote.broken = True
+    assert desk.incident("next") == 3
+    desk.world.remote.broken = False
+    (desk.books / "test.md").write_text(
+        runbook(step("fails", COMMAND + "verify:\n  - shell: true", ("step", "false"), ("verify", "true")))
+    )
+    desk.open()
+    folder = max((desk.folder / "incidents").glob("INC-*[0-9]")).name
+    assert desk.incident("next", "--dir", folder) == 1
+
+
+def test_several_open_incidents_must_be_named(desk):
+    desk.open()
+    desk.open()
+    ran = desk("incident", "status")
+    assert isinstance(ran.exception, SystemExit)
+    assert "2 incidents are open: name one of" in ran.stderr
+
+
+def test_notes_answers_skips_and_handover_reach_the_journal(desk):
+    desk.open()
+    assert desk.incident("note", "it began before noon", "--kind", "hypothesis") == 0
+    assert desk.incident("answer", "net", "192.0.2.0/24") == 0
+    assert desk.incident("answer", "net", "all of it") == 2
+    assert desk.incident("skip", "hold", "--reason", "known already") == 0
+    assert desk.incident("handover", "--to", "bo") == 0
+    report = json.loads(desk("incident", "status", "--json").output)
+    assert report["operator"] == "bo"
+    assert report["steps"] == {"test/hold": "skipped"}
+    assert report["notes"][0]["kind"] == "hypothesis"
+
+
+def test_verify_names_the_line_that_was_changed(desk):
+    desk.open()
+    desk.incident("note", "one")
+    desk.incident("note", "two")
+    journal = next((desk.folder / "incidents").glob("INC-*/journal.jsonl"))
+    assert desk.code("incident", "verify") == 0
+    journal.write_bytes(journal.read_bytes().replace(b'"one"', b'"One"'))
+    ran = desk("incident", "verify")
+    assert ran.return_value == 1
+    assert "line 2 was changed" in ran.output
+
+
+def test_a_cut_tail_is_seen_by_the_anchor_kept_beside_the_incident(desk):
+    desk.open()
+    desk.incident("note", "one")
+    journal = next((desk.folder / "incidents").glob("INC-*/journal.jsonl"))
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
+    assert desk.code("incident", "verify") == 1
+
+
+def test_an_edited_runbook_is_refused_until_accepted(desk):
+    desk.open()
+    path = desk.books / "test.md"
+    path.write_text(path.read_text().replace("tired", "very tired"))
+    assert desk.incident("next") == 1
+    assert desk.incident("accept") == 0
+    assert desk.incident("next") == 0
+
+
+def test_an_export_is_redacted_unless_asked(desk, tmp_path):
+    desk.open()
+    desk.incident("note", "alice@customer.example called")
+    assert "alice" not in desk("incident", "export").output
+    assert "alice@customer.example" in desk("incident", "export", "--clear").output
+    out = tmp_path / "timeline.html"
+    assert desk.code("incident", "export", "--format", "html", "-o", str(out)) == 0
+    assert out.read_text().startswith("<!doctype html>")
+
+
+def test_lint_tells_file_and_line_and_exits_1(desk):
+    assert desk.code("runbook", "lint", str(desk.books / "test.md")) == 0
+    path = desk.books / "test.md"
+    path.write_text(path.read_text().replace("rm held", "pkill smtpd"))
+    ran = desk("runbook", "lint", str(path))
+    assert f"{path.name}:" in ran.output
+    assert "pkill" in ran.output
+
+
+def test_lint_without_a_file_holds_the_messages_too(desk):
+    assert "COM-1.en.md: is missing" in desk("runbook", "lint").output
+
+
+def test_show_limits_to_one_mail_program(desk):
+    assert "touch held" in desk("runbook", "show", "test", "--mta", "postfix").output
+    assert "verify: " in desk("runbook", "show", "test").output
+
+
+def test_no_login_is_a_fact_and_not_an_error(desk):
+    desk.facts = {"have_credentials": "no"}
+    ran = desk("incident", "open", "--runbook", "test", "--host", "mx1.example.org")
+    assert ran.exception is None
+    assert ran.return_value == 0
+    assert "mta of mx1.example.org is not known" in ran.stderr

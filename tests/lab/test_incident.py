@@ -1,0 +1,95 @@
+"""The open-relay runbook on a real host, from `auditor incident open` to `close`, with scripted answers."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.lab.laboratory import Lab
+from tests.lab.machine import Host
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+ROOT = Path(__file__).resolve().parents[2]
+ANSWERS = {
+    "*": {
+        "run": True, "done": True, "sent": True, "channel": "telephone", "reason": "rehearsal", "witness": "bo",
+        "approve": {"agreed": True, "by": "bo"}, "person-1": True, "undone": True,
+        "services": "mail", "first_sign": "a scan", "meeting_place": "telephone", "recent_changes": "none",
+        "people_hit": "none", "data_exposed": "none", "duties": "none",
+        "cause_found": "mynetworks too wide", "signs_missed": "none", "actions": "none",
+    },
+    "vars": {"mail_canary": "postmaster@example.org"},
+    "compromised": {"choose": "no"},
+    "who": {"relay_client": "203.0.113.66", "since": "this morning"},
+    "opening-found": {"cause": "mynetworks = 0.0.0.0/0"},
+    "listed": {"choose": "no"},
+}  # fmt: skip
+
+
+class Desk:
+    """An admin at the vantage with one incident."""
+
+    def __init__(self, lab: Lab, host: Host, folder: Path) -> None:
+        self.lab, self.folder = lab, folder
+        said = {
+            "ansible_host": host.v4, "ansible_user": "root", "ansible_ssh_private_key_file": str(host.ssh.key),
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={host.ssh.known_hosts}",
+            "mail_domains": [host.domain], "mail_admin_networks": ["203.0.113.10/32"],
+            "mail_canary": f"postmaster@{host.domain}",
+        }  # fmt: skip
+        self.inventory = folder / "inventory.yml"
+        self.inventory.write_text(yaml.safe_dump({"mail_hosts": {"hosts": {host.name: said}}}))
+        self.answers = folder / "answers.yml"
+        self.answers.write_text(yaml.safe_dump(ANSWERS))
+
+    def auditor(self, *words: str):
+        environment = {
+            **os.environ, "AUDITOR_INCIDENTS": str(self.folder / "incidents"), "PYTHONPATH": str(ROOT), "TERM": "dumb", "COLUMNS": "80",
+        }  # fmt: skip
+        return self.lab.exec([sys.executable, "-m", "auditor", *words], env=environment, timeout=600)
+
+    def incident(self, *words: str):
+        return self.auditor("incident", *words, "--answers", str(self.answers))
+
+    def status(self):
+        return json.loads(self.auditor("incident", "status", "--json").stdout)
+
+
+def relayed_mail(lab: Lab, host: Host, count: int) -> None:
+    """Foreign mail to a foreign recipient, handed over by the attacker while the relay is open."""
+    script = (
+        "import smtplib,sys\n"
+        "with smtplib.SMTP(sys.argv[1], 25, timeout=20) as smtp:\n"
+        "    for number in range(int(sys.argv[2])):\n"
+        "        smtp.sendmail('spam@sender.invalid', ['victim@far.example'], f'Subject: buy {number}\\r\\n\\r\\nnow\\r\\n')\n"
+    )
+    done = lab.attacker.run([sys.executable, "-c", script, host.v4, str(count)])
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def open_relay(lab: Lab) -> Host:
+    host = lab.host("relay1", v4="198.51.100.70", v6="2001:db8:100::70")
+    host.sh("postconf -e 'mynetworks = 0.0.0.0/0 [::]/0'; postfix reload")
+    yield host
+    host.stop()
+    lab.hosts.pop(host.name, None)
+
+
+def test_an_open_relay_is_held_proven_and_accounted_for(lab: Lab, open_relay: Host, tmp_path: Path):
+    host = open_relay
+    lab.zone("far.example", ["@ MX 10 mx", "mx A 203.0.113.200"])  # where nobody answers, so that mail waits
+    relayed_mail(lab, host, 5)
+    desk = Desk(lab, host, tmp_path)
+    opened = desk.incident("open", "--runbook", "open-relay", "--host", host.name, "-i", str(desk.inventory))
+    assert opened.returncode == 0, opened.stderr
+    assert "mta postfix" in opened.stderr
+    if not (ROOT / "playbooks/isolate.yml").is_file():
+        desk.incident("run", "--phase", "Declare")
+        desk.incident("skip", "egress-off", "--reason", "no playbook yet")
+        desk.incident("skip", "egress-on", "--reason", "no playbook yet")
+    ran = desk.incident("run", "--all")
+    assert "Traceback" not in ran.stderr
