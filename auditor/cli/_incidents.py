@@ -129,7 +129,7 @@ def _note_timers(running: Engine) -> None:
 
 
 def _status(given: Given) -> int:
-    folder = incident.find(root(), given["incident"])
+    folder = incident.find(root(), given["incident"], reading=True)
     state = incident.look(folder)
     book = collect([pin.name for pin in state.runbooks], _following.runbook_folder())
     report = told(folder, state, book, SystemClock().now())
@@ -207,7 +207,7 @@ def _handover(given: Given) -> int:
 def _export(given: Given) -> int:
     from auditor.runbook import export
 
-    folder = incident.find(root(), given["incident"])
+    folder = incident.find(root(), given["incident"], reading=True)
     book = collect([pin.name for pin in incident.look(folder).runbooks], _following.runbook_folder())
     text = export.render(
         folder, book, given["form"], retrospective=given["retrospective"], clear=given["clear"]
@@ -224,7 +224,7 @@ def _verify(given: Given) -> int:
     folder = (
         named
         if given["incident"] and (named / "journal.jsonl").is_file()
-        else incident.find(root(), given["incident"])
+        else incident.find(root(), given["incident"], reading=True)
     )
     anchors = [proof.anchor(text) for text in given["anchors"]]
     found = proof.flaws(folder, [*anchors, *proof.anchors_beside(folder)])

@@ -1,6 +1,5 @@
 """Foreign text made safe for a terminal: control and format characters are shown, never obeyed."""
 
-import unicodedata
 from typing import Final
 
 _LONGEST: Final = 2000
@@ -11,7 +10,7 @@ def escaped(text: str, *, keep_lines: bool = False) -> str:
     r"""The text with every control, format, surrogate and bidirectional character as \xNN or \uNNNN."""
     return "".join(
         char
-        if (keep_lines and char in _HARMLESS) or not unicodedata.category(char).startswith(("C", "Zl", "Zp"))
+        if char.isprintable() or (keep_lines and char in _HARMLESS)
         else char.encode("unicode_escape", "backslashreplace").decode("ascii")
         for char in text
     )

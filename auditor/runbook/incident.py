@@ -45,8 +45,11 @@ def create(root: Path, clock: Clock) -> Path:
     raise FileExistsError(f"{root} holds 9999 incidents of {year}")
 
 
-def find(root: Path, name: str | None) -> Path:
-    """The directory of an incident; without a name, of the only one that is not closed."""
+def find(root: Path, name: str | None, *, reading: bool = False) -> Path:
+    """The directory of an incident; without a name, of the only one that is not closed.
+
+    For reading the newest will do when all are closed. Raises NoSuchIncident.
+    """
     if name is not None:
         for folder in (root / name, Path(name)):
             if (folder / NAME).is_file():
@@ -56,6 +59,8 @@ def find(root: Path, name: str | None) -> Path:
     running = [folder for folder in candidates if fold(read(folder / NAME)).closed is None]
     if len(running) == 1:
         return running[0]
+    if not running and candidates and reading:
+        return candidates[-1]
     if not running:
         raise NoSuchIncident(f"no incident is open in {root}; `auditor incident open` begins one")
     raise NoSuchIncident(

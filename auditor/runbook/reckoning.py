@@ -14,8 +14,8 @@ _PATH: Final = (
 _LOG_LIMIT: Final = 200_000_000
 # Files where there are files (they reach further back), the journal where there are none; never both, or all counts twice.
 _LOG: Final = {
-    "exim4": "cat /var/log/exim4/mainlog.1 /var/log/exim4/mainlog 2>/dev/null; exit 0",
-    "": "if [ -s /var/log/mail.log ]; then cat /var/log/mail.log.1 /var/log/mail.log 2>/dev/null; exit 0; fi\n"
+    "exim4": "cat /var/log/exim4/mainlog.1 /var/log/exim4/mainlog 2>/dev/null || true",
+    "": "if [ -s /var/log/mail.log ]; then cat /var/log/mail.log.1 /var/log/mail.log 2>/dev/null || true; exit 0; fi\n"
     "journalctl -q --no-pager -o short-iso SYSLOG_FACILITY=2",
 }
 # One line an id: `ID held` or `ID queued`.

@@ -79,7 +79,37 @@ def open_relay(lab: Lab) -> Host:
     lab.hosts.pop(host.name, None)
 
 
-def test_an_open_relay_is_held_proven_and_accounted_for(lab: Lab, open_relay: Host, tmp_path: Path):
+def present(*paths: str) -> bool:
+    return all((ROOT / path).is_file() for path in paths)
+
+
+def excused() -> dict[str, str]:
+    """Steps that may end otherwise than ok here, each with the reason; nothing else may."""
+    reasons = {
+        "open-relay/watch": "the watch takes three days",
+        "frame/frame-watch-period": "the watch takes a day",
+    }
+    if not present("playbooks/isolate.yml"):
+        reasons["open-relay/egress-off"] = reasons["open-relay/egress-on"] = (
+            "this tree has no isolate playbook"
+        )
+    if not present(
+        "auditor/checks/trusted_networks_narrow.py", "auditor/checks/relay_restrictions_effective.py"
+    ):
+        reasons["open-relay/fix"] = "this tree cannot judge what the fix is verified by"
+    if "open-relay/egress-off" in reasons or not present(
+        "auditor/checks/relay_closed.py",
+        "auditor/checks/relay_rewritten_closed.py",
+        "auditor/checks/relay_submission_closed.py",
+    ):
+        reasons["open-relay/prove"] = "this tree cannot judge what the proof is made of"
+    return reasons
+
+
+def test_an_open_relay_is_contained_fixed_accounted_for_and_closed(
+    lab: Lab, open_relay: Host, tmp_path: Path
+):
+    """Given an open relay with five relayed messages in its queue, when its runbook is followed to the end, then ..."""
     host = open_relay
     lab.zone("far.example", ["@ MX 10 mx", "mx A 203.0.113.200"])  # where nobody answers, so that mail waits
     relayed_mail(lab, host, 5)
@@ -87,9 +117,43 @@ def test_an_open_relay_is_held_proven_and_accounted_for(lab: Lab, open_relay: Ho
     opened = desk.incident("open", "--runbook", "open-relay", "--host", host.name, "-i", str(desk.inventory))
     assert opened.returncode == 0, opened.stderr
     assert "mta postfix" in opened.stderr
-    if not (ROOT / "playbooks/isolate.yml").is_file():
-        desk.incident("run", "--phase", "Declare")
-        desk.incident("skip", "egress-off", "--reason", "no playbook yet")
-        desk.incident("skip", "egress-on", "--reason", "no playbook yet")
-    ran = desk.incident("run", "--all")
-    assert "Traceback" not in ran.stderr
+    reasons = excused()
+    desk.incident("run", "--phase", "Declare")
+    for name in ("open-relay/egress-off", "open-relay/egress-on"):
+        if name in reasons:
+            assert desk.incident("skip", name, "--reason", reasons[name]).returncode == 0
+    for _ in range(len(reasons) + 1):
+        ran = desk.incident("run", "--all")
+        assert "Traceback" not in ran.stderr
+        report = desk.status()
+        if report["next"] is None:
+            break
+        stuck = report["next"]["step"]
+        assert stuck in reasons, ran.stderr[-4000:]
+        assert desk.incident("skip", stuck, "--reason", reasons[stuck]).returncode == 0
+    assert report["temporary"] == []
+    assert {progress for name, progress in report["steps"].items() if name not in reasons} == {"ok"}, report[
+        "steps"
+    ]
+    assert desk.incident("close").returncode == 0
+
+    entries = [json.loads(line) for line in journal(tmp_path).read_text("utf-8").splitlines()]
+    contained = next(one for one in entries if one["kind"] == "step.end" and one["step"] == "stop-accepting")
+    begun = next(
+        one for one in entries if one["kind"] == "step.start" and one["step"] in {"egress-off", "hold-all"}
+    )
+    assert (contained["mono_ns"] - begun["mono_ns"]) / 1e9 < 60
+    accounted = next(
+        one for one in entries if one["kind"] == "step.end" and one["step"] == "frame-accounting"
+    )
+    assert "removed by us 5" in accounted["data"]["reason"]
+    assert desk.auditor("incident", "verify").returncode == 0
+    assert host.sh("postconf -n header_checks master_service_disable").strip() == ""
+    assert "0.0.0.0/0" not in host.sh("postconf -h mynetworks")
+    review = desk.auditor("incident", "export", "--retrospective").stdout
+    assert "| time to contain |" in review
+    assert host.name not in review
+
+
+def journal(folder: Path) -> Path:
+    return next((folder / "incidents").glob("INC-*/journal.jsonl"))

@@ -1,0 +1,322 @@
+"""Probes say ok, failed or unknown, and what they could not see is never ok."""
+
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from auditor.runbook import facts, probes, queues, reckoning
+from auditor.runbook.journal import Author
+from auditor.runbook.probes import PROBES, Scene
+from auditor.runbook.state import Progress, State
+from auditor.runbook.values import NotThatType
+from auditor.runbook.world import Measured
+from auditor.transport.dial import Dialogue, NoDialogue, Reach, may_send, reach
+from auditor.transport.remote import CannotReach, Program, Ran, command_line
+
+ANNA = Author(actor="anna", role="ops", src="test")
+STATE = State(values={"mta": "postfix", "units": "postfix@-.service"})
+
+
+class Answers:
+    """A remote that answers every program with the same words."""
+
+    def __init__(self, exit_code=0, out=b"", err=b"") -> None:
+        self.answer = Ran(exit=exit_code, stdout=out, stderr=err)
+        self.programs: list[Program] = []
+
+    def run(self, program, *, limit=0, sink=None):
+        self.programs.append(program)
+        return self.answer
+
+    def close(self):
+        pass
+
+
+def scene(remote=None, args=None, *, address="127.0.0.1", before=None, now=None):
+    remote = remote or Answers()
+    return Scene(
+        args=args or {},
+        address=address,
+        remote=remote,
+        fresh=lambda: remote,
+        state=STATE,
+        folder=Path(),
+        before=before,
+        now=now,
+    )
+
+
+ON_HOST = {
+    "login.refused": {"user": "alice"},
+    "unit.active": {},
+    "unit.inactive": {},
+    "listener.in-unit": {},
+    "resolver.answers": {"name": "example.org"},
+    "isolation.active": {},
+    "isolation.absent": {},
+    "sessions.none": {"address": "203.0.113.7"},
+    "mail.flows": {},
+}
+
+
+@pytest.mark.parametrize("name", ON_HOST)
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        (0, Progress.OK),
+        (1, Progress.FAILED),
+        (2, Progress.UNKNOWN),
+        (124, Progress.UNKNOWN),
+        (127, Progress.UNKNOWN),
+    ],
+)
+def test_a_probe_on_the_host_takes_exit_0_for_ok_and_1_for_failed_and_all_else_for_unknown(
+    name, code, result
+):
+    assert PROBES[name](scene(Answers(code, b"said \x1b[2J"), ON_HOST[name])).result is result
+    assert "\x1b" not in PROBES[name](scene(Answers(code, b"said \x1b[2J"), ON_HOST[name])).detail
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("login.refused", {"user": "-x; id"}),
+        ("sessions.none", {"address": "0/0"}),
+        ("resolver.answers", {"name": "a b"}),
+        ("port.open", {"port": "99999"}),
+        ("port.open", {}),
+    ],
+)
+def test_an_argument_of_the_wrong_type_never_reaches_the_host(name, args):
+    remote = Answers()
+    with pytest.raises(NotThatType):
+        PROBES[name](scene(remote, args))
+    assert remote.programs == []
+
+
+@pytest.mark.parametrize(
+    ("out", "result"),
+    [
+        (b"bash: connect: No route to host\n", Progress.OK),
+        (b"bash: connect: Operation not permitted\n", Progress.OK),
+        (b"connected\n", Progress.FAILED),
+        (b"bash: connect: Connection refused\n", Progress.FAILED),
+        (b"bash: connect: Network is unreachable\n", Progress.UNKNOWN),
+        (b"seconds=6\n", Progress.UNKNOWN),
+        (b"", Progress.UNKNOWN),
+    ],
+)
+def test_only_the_hosts_own_refusal_proves_that_egress_is_shut(out, result):
+    assert PROBES["smtp.egress-refused"](scene(Answers(0, out), {"address": "192.0.2.1"})).result is result
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "now", "args", "result"),
+    [
+        ("queue.held", None, Measured(total=5, held=5), {}, Progress.OK),
+        ("queue.held", None, Measured(total=5, held=4), {}, Progress.FAILED),
+        ("queue.held", None, None, {}, Progress.UNKNOWN),
+        ("queue.empty", None, Measured(total=0, held=0), {}, Progress.OK),
+        ("queue.empty", None, Measured(total=1, held=0), {}, Progress.FAILED),
+        ("queue.empty", None, None, {}, Progress.UNKNOWN),
+        ("queue.not-growing", Measured(total=5, held=0), Measured(total=5, held=0), {}, Progress.OK),
+        ("queue.not-growing", Measured(total=5, held=0), Measured(total=6, held=0), {}, Progress.FAILED),
+        ("queue.not-growing", None, Measured(total=6, held=0), {}, Progress.UNKNOWN),
+        ("queue.reduced-by-selection", Measured(total=5, held=0), Measured(total=3, held=0), {"selected_count": "2"}, Progress.OK),
+        ("queue.reduced-by-selection", Measured(total=5, held=0), Measured(total=2, held=0), {"selected_count": "2"}, Progress.FAILED),
+        ("queue.reduced-by-selection", Measured(total=5, held=0), None, {"selected_count": "2"}, Progress.UNKNOWN),
+    ],
+)  # fmt: skip
+def test_numbers_of_the_queue_are_compared_and_missing_ones_are_unknown(name, before, now, args, result):
+    assert PROBES[name](scene(args=args, before=before, now=now)).result is result
+
+
+def test_a_new_login_is_a_new_login():
+    assert PROBES["ssh.alive"](scene(Answers(0, b"alive\n"))).result is Progress.OK
+    assert PROBES["ssh.alive"](scene(Answers(0, b"this account is closed\n"))).result is Progress.FAILED
+
+
+Server = Callable[[bytes], int]
+
+
+@pytest.fixture
+def server():
+    """A listener on loopback that says the given bytes, a piece for each line it hears, and hangs up."""
+    listening: list[socket.socket] = []
+
+    def start(*pieces: bytes) -> int:
+        one = socket.create_server(("127.0.0.1", 0))
+        listening.append(one)
+
+        def serve():
+            client, _ = one.accept()
+            with client:
+                client.settimeout(5)
+                for number, piece in enumerate(pieces):
+                    if number and not client.recv(4096):
+                        return
+                    client.sendall(piece)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return one.getsockname()[1]
+
+    yield start
+    for one in listening:
+        one.close()
+
+
+HELLO = (b"220 mx1 ESMTP\r\n", b"250-mx1\r\n250 SIZE 1000\r\n")
+
+
+def test_a_port_is_open_or_refused(server):
+    port = server(b"220 mx1\r\n")
+    assert reach("127.0.0.1", port) is Reach.OPEN
+    free = socket.create_server(("127.0.0.1", 0))
+    shut = free.getsockname()[1]
+    free.close()
+    assert reach("127.0.0.1", shut) is Reach.REFUSED
+    assert reach("no-such-name.invalid", 25) is Reach.UNKNOWN
+    assert PROBES["port.closed"](scene(args={"port": str(shut)})).result is Progress.OK
+    assert PROBES["port.open"](scene(args={"port": str(shut)})).result is Progress.FAILED
+    assert PROBES["host.unreachable"](scene(args={"port": str(shut)})).result is Progress.OK
+    for name in ("port.open", "port.closed", "host.unreachable"):
+        assert (
+            PROBES[name](scene(args={"port": "25"}, address="no-such-name.invalid")).result
+            is Progress.UNKNOWN
+        )
+
+
+@pytest.mark.parametrize(
+    ("replies", "result"),
+    [
+        ((b"250 ok\r\n", b"554 5.7.1 Relay access denied\r\n"), Progress.OK),
+        ((b"250 ok\r\n", b"250 ok\r\n", b"250 reset\r\n"), Progress.FAILED),
+        ((b"250 ok\r\n", b"454 4.7.1 Relay access denied\r\n"), Progress.UNKNOWN),
+        ((b"530 5.7.0 Must issue STARTTLS\r\n",), Progress.OK),
+        ((b"",), Progress.UNKNOWN),
+    ],
+)
+def test_a_relay_is_refused_by_5xx_and_by_nothing_weaker(server, monkeypatch, replies, result):
+    port = server(*HELLO, *replies)
+    monkeypatch.setattr(
+        probes,
+        "may_send",
+        lambda host, sender, recipient: may_send(host, sender, recipient, port=port, timeout=5),
+    )
+    assert PROBES["smtp.refuses-relay"](scene()).result is result
+
+
+@pytest.mark.parametrize(
+    ("replies", "result"),
+    [
+        ((b"250 ok\r\n", b"250 ok\r\n", b"250 reset\r\n"), Progress.OK),
+        ((b"250 ok\r\n", b"550 no such user\r\n"), Progress.FAILED),
+        ((b"250 ok\r\n", b"450 greylisted\r\n"), Progress.UNKNOWN),
+    ],
+)
+def test_a_recipient_is_accepted_refused_or_not_known(server, monkeypatch, replies, result):
+    port = server(*HELLO, *replies)
+    monkeypatch.setattr(
+        probes,
+        "may_send",
+        lambda host, sender, recipient: may_send(host, sender, recipient, port=port, timeout=5),
+    )
+    assert PROBES["smtp.accepts-recipient"](scene(args={"recipient": "root@example.org"})).result is result
+
+
+@pytest.mark.parametrize(
+    ("greeting", "told"),
+    [
+        (b"220-" + b"x\r\n220-" * 200, "without end"),
+        (b"x" * 10_000, "without end"),
+        (b"HTTP/1.1 200 OK\r\n", "not SMTP"),
+        (b"554 go away\r\n", "greeting 554"),
+        (b"220 mx1\r\n500 what\r\n", "EHLO 500"),
+        (b"", "hung up"),
+    ],
+)
+def test_a_hostile_server_cannot_hold_or_fill_a_dialogue(server, greeting, told):
+    with pytest.raises(NoDialogue, match=told):
+        may_send("127.0.0.1", "a@b.example", "c@d.example", port=server(greeting), timeout=5)
+
+
+def test_a_silent_server_costs_no_more_than_the_time_limit():
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, pytest.raises(NoDialogue, match="no answer"):
+        may_send("127.0.0.1", "a@b.example", "c@d.example", port=listener.getsockname()[1], timeout=0.3)
+
+
+def test_no_command_can_smuggle_a_second_one(server):
+    with Dialogue("127.0.0.1", server(*HELLO), timeout=5) as dialogue:
+        dialogue.open("me.example")
+        with pytest.raises(NoDialogue, match="line break"):
+            dialogue.say("RCPT TO:<a@b>\r\nDATA")
+
+
+def test_what_varies_is_one_quoted_word_of_the_remote_command():
+    line = command_line(Program(text='echo "$1"', args=("a b; id", "$(id)"), timeout=5), become=True)
+    assert line == "sudo -n -- timeout --kill-after=5 5 sh -eu -c 'echo \"$1\"' auditor 'a b; id' '$(id)'"
+
+
+def test_facts_are_read_with_their_types_and_doubtful_ones_are_left_out():
+    out = b"debian=12\nmta=postfix\nmta_version=3.7.11\nqueue_dir=/var/spool/postfix\nunits=postfix@-.service\ndovecot=no\nhave_credentials=yes\nevil=1\nqueue_dir\n"
+    assert facts.read(out)["mta"] == "postfix"
+    assert "evil" not in facts.read(out)
+    assert facts.read(b"debian=twelve\nmta=$(id)\nqueue_dir=; rm\n") == {}
+    assert facts.of_host(Answers(0, out))["debian"] == "12"
+
+
+def test_without_a_login_the_only_fact_is_that_there_is_none():
+    class Broken(Answers):
+        def run(self, program, *, limit=0, sink=None):
+            raise CannotReach("refused")
+
+    assert facts.of_host(Broken()) == {"have_credentials": "no"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "measured"),
+    [
+        ((0, b"total=5 held=3\n"), Measured(total=5, held=3)),
+        ((1, b"total=5 held=3\n"), None),
+        ((0, b"total= held=\n"), None),
+        ((0, b""), None),
+    ],
+)
+def test_a_queue_that_cannot_be_counted_has_no_size(answer, measured):
+    assert queues.measure(Answers(*answer), STATE) == measured
+    assert queues.measure(Answers(*answer), State(values={})) is None
+
+
+class LogAndQueue(Answers):
+    def __init__(self, log, queue, code=0) -> None:
+        super().__init__()
+        self.answers = [Ran(exit=code, stdout=log, stderr=b""), Ran(exit=0, stdout=queue, stderr=b"")]
+
+    def run(self, program, *, limit=0, sink=None):
+        return self.answers.pop(0)
+
+
+LOG = (
+    b"2026-11-21T21:00:01+00:00 mx1 postfix/qmgr[1]: AAAAAAAA: from=<a@b>, size=1, nrcpt=1 (queue active)\n"
+    b"2026-11-21T21:00:01+00:00 mx1 postfix/qmgr[1]: BBBBBBBB: from=<a@b>, size=1, nrcpt=1 (queue active)\n"
+)
+
+
+def test_the_accounting_is_ok_when_nothing_is_lost_and_names_what_is(tmp_path):
+    (tmp_path / "acted-on").write_text("BBBBBBBB\n")
+    state = State(values=STATE.values, removed=("acted-on",))
+    assert reckoning.outcome(LogAndQueue(LOG, b"AAAAAAAA held\n"), state, tmp_path).detail.endswith(
+        "held 1 + removed by us 1"
+    )
+    lost = reckoning.outcome(LogAndQueue(LOG, b""), state, tmp_path)
+    assert (lost.result, "AAAAAAAA" in lost.detail) == (Progress.FAILED, True)
+
+
+@pytest.mark.parametrize("remote", [LogAndQueue(b"", b""), LogAndQueue(LOG, b"", code=1)])
+def test_without_a_log_the_accounting_is_unknown(remote, tmp_path):
+    assert reckoning.outcome(remote, STATE, tmp_path).result is Progress.UNKNOWN
+    assert reckoning.outcome(remote, State(values={"mta": "qmail"}), tmp_path).result is Progress.UNKNOWN
