@@ -49,6 +49,13 @@ async def _exists(name: str, network: Network) -> bool:
     return any(answer.existence is Existence.FOUND for answer in found)
 
 
+async def _found(name: str, kind: str, network: Network) -> bool:
+    try:
+        return (await network.resolver.ask(name, kind)).existence is Existence.FOUND
+    except CannotLook:
+        return False
+
+
 async def _domain_of(host: str, network: Network) -> tuple[str, ...]:
     """The nearest parent whose MX is this host: mx1.example.org -> example.org."""
     labels = host.split(".")
@@ -71,22 +78,41 @@ async def _discover_one(named: Target, network: Network) -> tuple[Subject, ...]:
             Host(name=target, addresses=(target,), domains=said.domains, ssh=ssh, declared=said),
             *(Domain(name=name, hosts=(target,), declared=said) for name in said.domains),
         )
-    mx, exists = await asyncio.gather(_mx(target, network), _exists(target, network))
-    if declared is None and mx:
-        hosts = dict.fromkeys((*mx, *((target,) if exists and target in mx else ())))
-        return (
-            Domain(name=target, hosts=tuple(hosts), declared=said),
-            *(Host(name=name, domains=(target,), ssh=_way_into(name, hosts, ssh)) for name in hosts),
-        )
+    exists = await _exists(target, network)
+    if declared is None:
+        hosts = await _served_by(target, network, exists=exists)
+        if hosts is not None:
+            return (
+                Domain(name=target, hosts=hosts),
+                *(Host(name=name, domains=(target,), ssh=_way_into(name, hosts, ssh)) for name in hosts),
+            )
     domains = said.domains or await _domain_of(target, network)
-    if declared is None and not domains and not exists:
-        return (Domain(name=target, declared=said),)
     # An inventory name that the DNS does not know is reached where ansible reaches it.
     addresses = (ssh.host,) if ssh is not None and not exists and is_address(ssh.host) else ()
     return (
         Host(name=target, addresses=addresses, domains=domains, ssh=ssh, declared=said),
         *(Domain(name=name, hosts=(target,), declared=said) for name in domains),
     )
+
+
+async def _served_by(name: str, network: Network, *, exists: bool) -> tuple[str, ...] | None:
+    """The mail hosts of a domain; None for what is a host and no domain.
+
+    Without MX the domain's own address takes its mail (RFC 5321 section 5.1), with a null MX nobody does (RFC 7505).
+    """
+    mx, has_mx, is_zone = await asyncio.gather(
+        _mx(name, network), _found(name, "MX", network), _found(name, "SOA", network)
+    )
+    if mx or has_mx:
+        return mx
+    if is_zone:
+        return (name,) if exists else ()
+    return None if exists or await _domain_of(name, network) else ()
+
+
+def _said(known: Declared, also: Declared) -> Declared:
+    """The inventory's word, whichever of two mentions has it."""
+    return also if known == Declared() else known
 
 
 def merge(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
@@ -97,14 +123,16 @@ def merge(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
         known = merged.get(key)
         if isinstance(known, Domain) and isinstance(subject, Domain):
             hosts = tuple(dict.fromkeys((*known.hosts, *subject.hosts)))
-            merged[key] = Domain(name=known.name, hosts=hosts, declared=known.declared)
+            merged[key] = Domain(
+                name=known.name, hosts=hosts, declared=_said(known.declared, subject.declared)
+            )
         elif isinstance(known, Host) and isinstance(subject, Host):
             merged[key] = Host(
                 name=known.name,
                 addresses=known.addresses or subject.addresses,
                 domains=tuple(dict.fromkeys((*known.domains, *subject.domains))),
                 ssh=known.ssh or subject.ssh,
-                declared=known.declared,
+                declared=_said(known.declared, subject.declared),
             )
         else:
             merged[key] = subject
@@ -114,7 +142,7 @@ def merge(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
 async def discover(targets: Iterable[Target], network: Network) -> tuple[Subject, ...]:
     """Subjects of a scan.
 
-    A name with MX records is a domain together with its MX hosts; a name or address without is a host,
+    A name with MX records, or with a zone of its own, is a domain together with its mail hosts; any other is a host,
     together with the domains that the inventory says it serves, else the parent that names it as MX.
     """
     found = await asyncio.gather(*(_discover_one(target, network) for target in targets))
