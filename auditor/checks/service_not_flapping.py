@@ -44,6 +44,6 @@ CHECK = Check.of(
     family=Family.SUPERVISION,
     severity=Severity.MEDIUM,
     remedy=Playbook("supervision"),
-    runbook="dependency-down",
+    runbook="silent-failure",
     references=("systemd.service(5)",),
 )

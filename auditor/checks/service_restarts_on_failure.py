@@ -58,6 +58,6 @@ CHECK = Check.of(
     family=Family.SUPERVISION,
     severity=Severity.HIGH,
     remedy=Playbook("supervision"),
-    runbook="dependency-down",
+    runbook="silent-failure",
     references=("systemd.service(5), Restart= and RemainAfterExit=",),
 )
