@@ -113,7 +113,7 @@ def _article(finding: Finding, subjects: list[Subject], checks: Mapping[str, Che
         rows.append(("Fix", f"<code>{_text(' '.join(words))}</code>"))
     elif isinstance(finding.remedy, ByHand):
         rows.append(("By hand", _text(finding.remedy.steps)))
-    rows.append(("Guide", f"<code>{_text(lines.guide(finding))}</code>"))
+    rows.append(("Guide", f"<code>{_text(' '.join(lines.guide(finding, subjects)))}</code>"))
     if finding.references:
         rows.append(("More", _text("; ".join(finding.references))))
     observed = "\n".join(observation(seen) for seen in finding.observed)

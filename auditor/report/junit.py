@@ -59,5 +59,9 @@ def _detail(finding: Finding, target: TargetFindings, lines: Lines) -> str:
     if isinstance(finding.remedy, ByHand):
         repair = visible(finding.remedy.steps)
     return "\n".join(
-        [*map(observation, finding.observed), f"Fix: {repair}", f"Guide: {lines.guide(finding)}"]
+        [
+            *map(observation, finding.observed),
+            f"Fix: {repair}",
+            "Guide: " + " ".join(lines.guide(finding, target.subjects)),
+        ]
     )

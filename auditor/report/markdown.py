@@ -46,7 +46,7 @@ def _lines(scan: Scan, checks: Mapping[str, Check], lines: Lines) -> Iterator[st
             yield f"- Fix: `{' '.join(words)}`"
         elif isinstance(finding.remedy, ByHand):
             yield f"- By hand: {safe(finding.remedy.steps)}"
-        yield f"- Guide: `{lines.guide(finding)}`"
+        yield f"- Guide: `{' '.join(lines.guide(finding, subjects))}`"
         if finding.references:
             yield f"- References: {'; '.join(map(safe, finding.references))}"
     yield from _rest(scan)

@@ -101,7 +101,8 @@ class TextReport:
         elif isinstance(finding.remedy, ByHand):
             yield _labelled("By hand", Text(visible(finding.remedy.steps)))
         yield _labelled(
-            "Guide", _command((self.lines.guide(finding),), _room(options, used=INDENT + LABEL + 1))
+            "Guide",
+            _command(self.lines.guide(finding, target.subjects), _room(options, used=INDENT + LABEL + 1)),
         )
         more = (f"auditor explain {finding.check}", *finding.references)
         yield _labelled("More", Text(visible("; ".join(more)), style="dim"))
@@ -174,25 +175,29 @@ class TextReport:
         if steps:
             yield Text("NEXT", style="bold")
         for command, purpose in steps:
-            yield _block(_command((command,), _room(options, used=INDENT)))
+            yield _block(_command(command, _room(options, used=INDENT)))
             yield _block(Text(purpose, style="dim"), extra=2)
         if steps:
             yield Text()
 
-    def _steps(self, failed: list[Finding]) -> Iterator[tuple[str, str]]:
+    def _steps(self, failed: list[Finding]) -> Iterator[tuple[tuple[str, ...], str]]:
         """What a tired admin does now: contain, repair, look further."""
+        subjects = [subject for target in self.scan.targets for subject in target.subjects]
         critical = [finding for finding in failed if finding.severity is Severity.CRITICAL]
         if critical:
-            yield self.lines.guide(critical[0]), "critical: walks you through containing it, step by step"
+            yield (
+                self.lines.guide(critical[0], subjects),
+                "critical: walks you through containing it, step by step",
+            )
         repairable = [finding for finding in failed if not isinstance(finding.remedy, ByHand)]
         if repairable:
             if self.lines.inventory is None:
                 yield (
-                    "cp inventory.example.yml inventory.yml",
-                    "name your hosts in it: playbooks and inside checks need to know how to log in",
+                    ("cp inventory.example.yml inventory.yml",),
+                    "name your hosts in it: playbooks and inside checks log in as it says",
                 )
             yield (
-                f"auditor fix -i {self.lines.inventory_word}",
+                (f"auditor fix -i {self.lines.inventory_word}",),
                 f"has a playbook for {len(repairable)} of {len(failed)}; shows each change and asks before it makes it",
             )
         if self.scan.not_looked and self.scan.record.look is not Look.OUTSIDE:
@@ -201,7 +206,7 @@ class TextReport:
                 (s.name for t in self.scan.targets for s in t.subjects if isinstance(s, Host)), "HOST"
             )
             yield (
-                f"auditor scan {visible(host)} --ssh root@{visible(host)}",
+                (f"auditor scan {visible(host)} --ssh root@{visible(host)}",),
                 f"{counted(count, 'check')} inside the host: not made, for want of a way in (or -i INVENTORY)",
             )
 

@@ -10,6 +10,7 @@ from auditor.model import (
     Check,
     Domain,
     Finding,
+    Host,
     Observation,
     Playbook,
     Severity,
@@ -120,10 +121,25 @@ class Lines:
             return (finding.subject,)
         return next((s.hosts for s in subjects if isinstance(s, Domain) and s.name == finding.subject), ())
 
-    def guide(self, finding: Finding) -> str:
-        """Opens the runbook of a finding as an incident."""
-        return f"auditor incident open {finding.runbook} --host {shlex.quote(finding.subject)}"
+    def guide(self, finding: Finding, subjects: Iterable[Subject]) -> tuple[str, ...]:
+        """Words of the line that opens the finding's runbook as an incident on its host; shows it where there is none."""
+        known = tuple(subjects)
+        host = next(iter(self.hosts(finding, known)), None)
+        if host is None:
+            return (f"auditor runbook show {finding.runbook}",)
+        return (
+            f"auditor incident open --runbook {finding.runbook}",
+            f"--host {shlex.quote(host)}",
+            self._way_in(host, known),
+        )
 
-    def read(self, finding: Finding) -> str:
-        """Shows the runbook without opening anything."""
-        return f"auditor runbook show {finding.runbook}"
+    def _way_in(self, host: str, subjects: Iterable[Subject]) -> str:
+        """As the scan came in; a scan that did not has to be told."""
+        if self.inventory is not None:
+            return f"-i {self.inventory_word}"
+        way = next((s.ssh for s in subjects if isinstance(s, Host) and s.name == host), None)
+        if way is None:
+            return f"--ssh {shlex.quote('root@' + host)}"
+        name = f"[{way.host}]" if ":" in way.host else way.host
+        user = f"{way.user}@" if way.user else ""
+        return "--ssh " + shlex.quote(f"{user}{name}" + (f":{way.port}" if way.port != 22 else ""))

@@ -46,7 +46,7 @@ def test_every_finding_is_in_every_report(form):
 @pytest.mark.parametrize("form", ["markdown", "html", "junit"])
 def test_every_report_for_people_has_the_ready_lines(form):
     assert FIX in ALL[form](FULL)
-    assert "auditor incident open open-relay --host mx1.example.org" in ALL[form](FULL)
+    assert "auditor incident open --runbook open-relay --host mx1.example.org -i hosts.yml" in ALL[form](FULL)
     assert "Ask the provider of 198.51.100.10" in ALL[form](FULL).replace("\\", "")
 
 

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from rich.console import Console
 
-from auditor.model import Check, Family, Playbook, Severity, Status
+from auditor.model import Check, Domain, Family, Host, Playbook, Severity, SshTarget, Status
 from auditor.report.text import TextReport
 from auditor.report.wording import Lines, visible, why
 from tests.report.scans import EVIL, FULL, finding, scan
@@ -43,7 +43,7 @@ def test_a_finding_says_what_was_seen_why_it_matters_how_it_is_closed_and_what_t
         "Fix     ansible-playbook -i hosts.yml playbooks/close-relay.yml -l mx1.example.org --tags relay-closed"
         in lines
     )
-    assert "Guide   auditor incident open open-relay --host mx1.example.org" in lines
+    assert "Guide   auditor incident open --runbook open-relay --host mx1.example.org -i hosts.yml" in lines
 
 
 def test_the_worst_comes_first():
@@ -152,3 +152,19 @@ def test_escapes_are_unambiguous_and_ordinary_text_is_untouched():
 def test_why_is_the_first_sentence_of_the_page(page, first):
     changed = {name: getattr(CHECKS["relay-closed"], name) for name in Check.__dataclass_fields__}
     assert why(Check(**{**changed, "page": page})) == first
+
+
+def test_the_guide_knows_how_the_scan_came_in():
+    def guide(lines, host, found):
+        return " ".join(lines.guide(found, (host, Domain(name="example.org", hosts=("mx1.example.org",)))))
+
+    host = Host(name="mx1.example.org")
+    way = Host(name="mx1.example.org", ssh=SshTarget(host="2001:db8::1", port=2222, user="admin"))
+    about_host = finding("relay-closed")
+    about_domain = finding("dmarc-valid", subject="example.org", subject_kind="domain")
+    start = "auditor incident open --runbook open-relay --host mx1.example.org"
+    assert guide(Lines(), host, about_host) == f"{start} --ssh root@mx1.example.org"
+    assert guide(Lines(), way, about_host) == f"{start} --ssh 'admin@[2001:db8::1]:2222'"
+    assert guide(Lines(inventory="hosts.yml"), way, about_domain) == f"{start} -i hosts.yml"
+    nobody = finding("dmarc-valid", subject="example.net", subject_kind="domain")
+    assert guide(Lines(), host, nobody) == "auditor runbook show open-relay"
