@@ -71,6 +71,7 @@ lock: $(VENV)/.tests
 	$(PIP) install pip-tools
 	$(BIN)/pip-compile --quiet --upgrade --extra test --strip-extras --no-annotate --no-header \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o $(LOCK) pyproject.toml
+	sed -i '1i # Exact versions for CI (make lock renews them). Constraints only: pip install . stays free.' $(LOCK)
 
 clean:
 	rm -rf $(VENV)

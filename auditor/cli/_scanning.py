@@ -107,7 +107,12 @@ def report(
     scan: Scan, registry: Registry, given: Given, pairs: Sequence[tuple[str, str]], terminal: Terminal
 ) -> Exit:
     """Every report where it belongs, then the exit code. Raises BadOutput."""
-    lines = Lines(inventory=_relative(given.get("inventory")), playbooks=playbooks())
+    place = Path(playbooks())
+    lines = Lines(
+        inventory=_relative(given.get("inventory")),
+        playbooks=str(place),
+        example=str(place.parent / "inventory.example.yml"),
+    )
     shown = _output.Shown(scan=scan, checks=registry.checks, lines=lines, verbose=given["verbose"])
     _output.deliver(pairs, shown, stdout=terminal.out, stderr=terminal.err)
     return exit_code(scan.findings, fail_on=Severity(given["fail_on"]), allow_unknown=given["allow_unknown"])

@@ -3,6 +3,7 @@
 Only rich.text.Text is built here, never markup, so nothing that a target says is interpreted.
 """
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -193,7 +194,7 @@ class TextReport:
         if repairable:
             if self.lines.inventory is None:
                 yield (
-                    ("cp inventory.example.yml inventory.yml",),
+                    (f"cp {shlex.quote(self.lines.example)} inventory.yml",),
                     "name your hosts in it: playbooks and inside checks log in as it says",
                 )
             yield (

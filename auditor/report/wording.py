@@ -98,6 +98,8 @@ class Lines:
     inventory: str | None = None
     """As given with -i; without one, the lines name the file that the user is going to write."""
     playbooks: str = "playbooks"
+    example: str = "inventory.example.yml"
+    """The inventory to start from: beside the playbooks."""
 
     @property
     def inventory_word(self) -> str:
