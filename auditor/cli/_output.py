@@ -101,7 +101,8 @@ def _text(shown: Shown, to: TextIO) -> str:
 
     console = Console(file=to, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        width = int(os.environ.get("COLUMNS", PIPE_WIDTH))
+        asked = os.environ.get("COLUMNS", "")
+        width = int(asked) if asked.isdecimal() and int(asked) else PIPE_WIDTH
         console = Console(file=to, highlight=False, markup=False, emoji=False, width=width)
     report = TextReport(scan=shown.scan, checks=shown.checks, lines=shown.lines, verbose=shown.verbose)
     with console.capture() as captured:
