@@ -34,7 +34,7 @@ STYLE = {
 WIDEST = len(" CRITICAL ")
 INDENT = 4
 LABEL = 7
-SHOWN = 4
+SHOWN = 3
 """Offenders shown of one finding; --verbose and JSON have them all."""
 SHORT_LIST = 8
 """Failures repeated at the end, so that the last screen of a long report holds the worst."""
@@ -87,7 +87,7 @@ class TextReport:
         yield _block(Text(visible(finding.summary)))
         shown = finding.observed if self.verbose else finding.observed[:SHOWN]
         for seen in shown:
-            yield _block(Text(observation(seen), style="dim"), extra=2)
+            yield _item(Text(observation(seen), style="dim"))
         if len(shown) < len(finding.observed):
             yield _block(
                 Text(f"and {len(finding.observed) - len(shown)} more (--verbose)", style="dim"), extra=2
@@ -244,6 +244,10 @@ def _headline(finding: Finding, *, column: bool = False) -> Text:
 
 def _block(text: Text, *, extra: int = 0) -> "_Hanging":
     return _Hanging(Text(" " * (INDENT + extra)), text)
+
+
+def _item(text: Text) -> "_Hanging":
+    return _Hanging(Text(" " * INDENT + "- "), text)
 
 
 def _labelled(label: str, text: Text) -> "_Hanging":

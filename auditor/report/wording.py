@@ -49,11 +49,16 @@ def observation(seen: Observation) -> str:
     return "  ".join(f"{visible(key)}={value(item)}" for key, item in seen.items())
 
 
+ABBREVIATED = ("e.g.", "i.e.", "etc.", "cf.", "vs.", "resp.", "approx.")
+
+
 def why(check: Check | None) -> str:
     """The first sentence of a check's page, without the marks of code."""
     page = " ".join((check.page if check else "").split("\n\n", 1)[0].split()).replace("`", "")
-    found = re.match(r".*?[.!?](?=\s+[A-Z(?~+\"]|$)", page)
-    return found[0] if found else page
+    for end in re.finditer(r"[.!?](?=\s|$)", page):
+        if not page[: end.end()].endswith(ABBREVIATED):
+            return page[: end.end()]
+    return page
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

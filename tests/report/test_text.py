@@ -84,7 +84,7 @@ def test_passes_are_counts_unless_asked_for():
 
 
 def test_offenders_beyond_a_few_are_counted_unless_asked_for():
-    assert "and 2 more (--verbose)" in show()
+    assert "and 3 more (--verbose)" in show()
     assert "vector=R05" not in show()
     assert "vector=R05" in show(verbose=True)
 
@@ -145,6 +145,9 @@ def test_escapes_are_unambiguous_and_ordinary_text_is_untouched():
         ("One. Two.", "One."),
         ("It costs\nsleep. And\nmoney.", "It costs sleep."),
         ("See RFC 5321 section 7.9 for it. Then.", "See RFC 5321 section 7.9 for it."),
+        ("p=none watches. t=y weakens.", "p=none watches."),
+        ("As said, e.g. here, i.e. there. Then.", "As said, e.g. here, i.e. there."),
+        ("Does it? Yes.", "Does it?"),
         ("No end", "No end"),
         ("", ""),
     ],
