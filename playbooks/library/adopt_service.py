@@ -34,6 +34,7 @@ DAEMON = {
     "opensmtpd": {"/usr/sbin/smtpd"},
     "sendmail": {"/usr/libexec/sendmail/sendmail", "/usr/lib/sm.bin/sendmail"},
     "dovecot": {"/usr/sbin/dovecot"},
+    "unbound": {"/usr/sbin/unbound"},
 }
 OWN_STOP = {"postfix": ["postfix", "stop"], "dovecot": ["doveadm", "stop"]}
 STOP_SECONDS, START_SECONDS = 15.0, 30.0
@@ -85,7 +86,7 @@ def main() -> None:
     )
     unit, program, frame = module.params["unit"], module.params["program"], module.params["frame"]
     strays = _strays(program, unit)
-    if not strays and unit_processes(unit):
+    if not strays and (unit_processes(unit) or program == "dovecot"):  # a Dovecot that does not start needs a person
         module.exit_json(changed=False, strays=[])
     state = f"{unit} owns nothing\n" if not strays else f"{program} runs outside of {unit} as process {', '.join(map(str, strays))}\n"
     diff = {"before": state, "after": f"{unit} owns the {program} daemon\n"}

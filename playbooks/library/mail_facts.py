@@ -125,7 +125,7 @@ def _supervision(unit: str, state: dict[str, str], **known: str) -> dict[str, An
 
 def _ours(unit: str) -> bool:
     """Is our drop-in there already? It must stay in the loop, or a second run would not look at it."""
-    return os.path.exists(f"/etc/systemd/system/{unit}.d/50-auditor.conf")
+    return os.path.exists(f"/etc/systemd/system/{unit}.d/zz-auditor-restart.conf")
 
 
 PIDFILES = {"exim": "/run/exim4/exim.pid", "sendmail": "/run/sendmail/mta/sendmail.pid"}
@@ -151,7 +151,8 @@ def _helpers(named: list[str]) -> list[dict[str, Any]]:
     found = []
     for unit in dict.fromkeys([*(f"{name}.service" for name in HELPERS), *named]):
         state = unit_state(unit)
-        if state.get("LoadState") == "loaded" and (state.get("ActiveState") in {"active", "failed"} or state.get("UnitFileState") == "enabled"):
+        by_hand = unit == "unbound.service" and any(one.exe == "/usr/sbin/unbound" for one in listeners())
+        if state.get("LoadState") == "loaded" and (by_hand or state.get("ActiveState") in {"active", "failed"} or state.get("UnitFileState") == "enabled"):
             found.append(_supervision(unit, state))
     return found
 
@@ -166,7 +167,10 @@ def _exim() -> dict[str, Any]:
     debian = dict(re.findall(r"(?m)^(\w+)='([^'\n]*)'", text))
     layout = "own" if Path("/etc/exim4/exim4.conf").exists() else "split" if debian.get("dc_use_split_config") == "true" else "single"
     found = re.search(r"Exim version (\S+)", run(["exim4", "-bV"]).stdout)
-    return {"version": found.group(1) if found else "", "debian": debian, "layout": layout}
+    local = Path("/etc/exim4/conf.d/main/000_localmacros" if layout == "split" else "/etc/exim4/exim4.conf.localmacros")
+    own = local.read_text(encoding="utf-8", errors="replace") if local.exists() else ""
+    macros = dict(re.findall(r"(?m)^([A-Za-z]\w*)[ \t]*=[ \t]*(.*)$", own))
+    return {"version": found.group(1) if found else "", "debian": debian, "layout": layout, "macros": macros}
 
 
 def _opensmtpd() -> dict[str, Any]:
