@@ -2,11 +2,13 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
 
 from tests.lab import images
+from tests.lab.admin import Admin
 from tests.lab.laboratory import Lab, sweep, why_not
 
 
@@ -44,12 +46,15 @@ def build() -> None:
 
 def play(release: str, mta: str, profile: str) -> None:
     """Boot one host, say how to reach it, and stay until the shell ends or Ctrl-C."""
+    # A plain kill must take the laboratory down as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with Lab() as lab:
         host = lab.host(release=release, mta=mta, profile=profile)
+        inventory = Admin(lab=lab, folder=lab.state).inventory(host, user="admin")
         enter = f"ip netns exec {lab.vantage.namespace}"
         print(
             f"host     {host.name}  {host.v4}  {host.v6}\n"
-            f"scan     {enter} auditor scan {host.name}\n"
+            f"scan     {enter} env SSL_CERT_FILE={lab.trust} {sys.executable} -m auditor scan -i {inventory}\n"
             f"ssh      {enter} {' '.join(host.ssh.argv('admin'))}\n"
             f"inside   nsenter -t {host.pid} -a\n"
             "This shell is at the vantage. Leave it, or press Ctrl-C, to take everything down."

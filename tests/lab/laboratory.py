@@ -19,11 +19,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tests.lab import images, process, profiles
+from tests.lab import images, process
 from tests.lab.authority import Authority
 from tests.lab.machine import Host
 from tests.lab.names import NameService
 from tests.lab.net import RESOLVERS, Router, Station, delete_namespace
+from tests.lab.profile import apply_profile, profile_script
 
 RUN: Final = Path("/run/auditor-lab")
 _INOTIFY: Final = 2048
@@ -152,7 +153,7 @@ class Lab:
         name = name if "." in name else f"{name}.example.org"
         if name in self.hosts:
             raise ValueError(f"there is a host {name} already")
-        script = profiles.script(profile, mta=mta, release=release)
+        script = profile_script(profile, mta=mta, release=release)
         host = Host(
             station=Station(lab=self.id, name=name, v4=v4, v6=v6),
             router=self.router,
@@ -165,7 +166,7 @@ class Lab:
             setup=script + (setup if isinstance(setup, str) else ""),
             ports=frozenset(ports),
         )
-        profiles.apply(profile, self, host)
+        apply_profile(profile, self, host)
         self.hosts[name] = host
         try:
             host.start()
@@ -212,7 +213,7 @@ class Lab:
 
     def exec(self, command: Sequence[str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
         """Run a command at the vantage, output captured as text; see ``Station.run``. It trusts `authority`."""
-        kwargs.setdefault("env", {**os.environ, "SSL_CERT_FILE": str(self.trust)})
+        kwargs["env"] = {"SSL_CERT_FILE": str(self.trust), **(kwargs.get("env") or os.environ)}
         return self.vantage.run(command, **kwargs)
 
     # -- names -------------------------------------------------------------------------------------------------------

@@ -1,12 +1,10 @@
 """One Debian host: systemd as PID 1 on an overlay of an image, in namespaces of its own."""
 
 import contextlib
-import io
 import os
 import shutil
 import signal
 import subprocess
-import tarfile
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.lab import process
-from tests.lab.net import Router, Station, resolv_conf
+from tests.lab import process, seed
+from tests.lab.net import Router, Station
+from tests.lab.ssh import Ssh
 
 _BOOT: Final = Path(__file__).with_name("boot.sh")
 _LISTEN: Final = "0A"
@@ -25,46 +24,13 @@ class NotReadyError(Exception):
     """A host did not come up in time; the text carries what it said."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ssh:
-    """What an SSH client needs. `known_hosts` holds the host's true key under its name and both addresses."""
-
-    address: str
-    port: int
-    key: Path
-    known_hosts: Path
-    users: tuple[str, str, str] = ("root", "admin", "nosudo")
-
-    def argv(self, user: str, command: Sequence[str] = ()) -> list[str]:
-        """An OpenSSH command line that verifies the host key and asks nothing."""
-        options = (
-            "BatchMode=yes",
-            "StrictHostKeyChecking=yes",
-            f"UserKnownHostsFile={self.known_hosts}",
-            "ConnectTimeout=5",
-        )
-        flags = [part for option in options for part in ("-o", option)]
-        return [
-            "ssh",
-            "-F",
-            "none",
-            "-i",
-            str(self.key),
-            *flags,
-            "-p",
-            str(self.port),
-            f"{user}@{self.address}",
-            *command,
-        ]
-
-
 @dataclass(kw_only=True)
 class Host:
     """A mail host. Made by ``Lab.host()``.
 
-    `state` is a directory on the laboratory's tmpfs, `roots` the image's layers, `setup` a shell script that runs once
-    as root inside the file system before systemd starts, with `files` in /var/lib/lab;
-    `by_hand` is one that admin types in a login session after the first boot, and that starts what listens on `ports` (``$NAME $V4 $V6 $DOMAIN`` are set).
+    `state` is a directory on the laboratory's tmpfs, `roots` the image's layers. `setup` is a shell script that runs once
+    as root inside the file system before systemd starts, with ``$NAME $V4 $V6 $DOMAIN`` set and `files` in /var/lib/lab.
+    `by_hand` is one that admin types in a login session after the first boot, and that starts what listens on `ports`.
     """
 
     station: Station
@@ -264,40 +230,11 @@ class Host:
     def _prepare(self) -> None:
         for folder in ("upper", "work", "root"):
             (self.state / folder).mkdir(parents=True, exist_ok=True)
-        public = self.client_key.with_suffix(".pub").read_bytes()
-        script = f"NAME={self.name} V4={self.v4} V6={self.v6} DOMAIN={self.domain}\nexport NAME V4 V6 DOMAIN\n{self.setup}"
-        hosts = f"127.0.0.1 localhost\n::1 localhost\n{self.v4} {self.name} {self.name.partition('.')[0]}\n"
-        seed = {
-            "etc/hostname": f"{self.name.partition('.')[0]}\n",
-            "etc/hosts": hosts,
-            "etc/mailname": f"{self.name}\n",
-            "etc/machine-id": f"{uuid.uuid4().hex}\n",
-            "etc/resolv.conf": resolv_conf(),
-            "var/lib/lab/setup.sh": script,
-        }
-        with tarfile.open(self.state / "seed.tar", "w") as tar:
-            for path, text in seed.items():
-                _add(tar, path, text.encode())
-            for name, text in self.files.items():
-                _add(tar, f"var/lib/lab/{name}", text.encode(), mode=0o600)
-            for home, uid in (("root", 0), ("home/admin", 1000), ("home/nosudo", 1001)):
-                _add(tar, f"{home}/.ssh", None, mode=0o700, uid=uid)
-                _add(tar, f"{home}/.ssh/authorized_keys", public, mode=0o600, uid=uid)
-            for kind in ("ed25519", "ecdsa"):
-                self._add_host_key(tar, kind)
-
-    def _add_host_key(self, tar: tarfile.TarFile, kind: str) -> None:
-        key = self.state / f"ssh_host_{kind}_key"
-        subprocess.run(
-            ["ssh-keygen", "-q", "-N", "", "-C", f"root@{self.name}", "-t", kind, "-f", str(key)], check=True
-        )
-        public = key.with_suffix(".pub")
-        _add(tar, f"etc/ssh/{key.name}", key.read_bytes(), mode=0o600)
-        _add(tar, f"etc/ssh/{public.name}", public.read_bytes())
-        with (self.state / "known_hosts").open("a", encoding="ascii") as known:
-            known.write(
-                f"{self.name},{self.v4},{self.v6} {' '.join(public.read_text(encoding='ascii').split()[:2])}\n"
-            )
+        facts = f"NAME={self.name} V4={self.v4} V6={self.v6} DOMAIN={self.domain}\nexport NAME V4 V6 DOMAIN\n"
+        files = {f"var/lib/lab/{name}": text for name, text in self.files.items()}
+        files["var/lib/lab/setup.sh"] = facts + self.setup
+        public = self.client_key.with_suffix(".pub").read_text(encoding="ascii")
+        seed.write(self.state, self.name, (self.v4, self.v6), public, files)
 
     def _await_ready(self, ports: frozenset[int], deadline: float) -> None:
         assert self._runner is not None
@@ -347,13 +284,3 @@ def _is_systemd(pid: int) -> bool:
         return Path(f"/proc/{pid}/comm").read_text(encoding="ascii") == "systemd\n"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def _add(tar: tarfile.TarFile, path: str, content: bytes | None, *, mode: int = 0o644, uid: int = 0) -> None:
-    entry = tarfile.TarInfo(path)
-    entry.uid = entry.gid = uid
-    entry.mode, entry.mtime = mode, int(time.time())
-    if content is None:
-        entry.type = tarfile.DIRTYPE
-    entry.size = len(content or b"")
-    tar.addfile(entry, io.BytesIO(content or b""))

@@ -17,7 +17,7 @@ from tests.lab.fixtures import COMBINATIONS, MailHosts
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.net import RESOLVERS
-from tests.lab.profiles import LOGIN, PASSWORD, offers_tls
+from tests.lab.profile import LOGIN, PASSWORD, offers_tls
 
 pytestmark = pytest.mark.lab
 STRANGER = "someone@elsewhere.example"

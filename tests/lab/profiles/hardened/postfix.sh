@@ -41,3 +41,5 @@ for service in submission submissions; do
         "$service/inet/smtpd_helo_restrictions="
 done
 postconf -P submission/inet/smtpd_tls_security_level=encrypt submissions/inet/smtpd_tls_wrappermode=yes
+# Makes the queue directories too: on Debian 13 they come with the first start, and Dovecot wants to listen in one.
+postfix check

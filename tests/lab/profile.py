@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.lab.authority import dkim_pair
-from tests.lab.names import txt
+from tests.lab.zones import txt
 
 if TYPE_CHECKING:
     from tests.lab.laboratory import Lab
@@ -34,7 +34,7 @@ class Plan:
     signed: bool = False
 
 
-def script(profile: str, *, mta: str, release: str) -> str:
+def profile_script(profile: str, *, mta: str, release: str) -> str:
     """The set-up script, with ``$MTA``, ``$RELEASE`` and ``$PASSWORD`` set."""
     head = f"MTA={mta} RELEASE={release} PASSWORD={PASSWORD}\nexport DEBIAN_FRONTEND=noninteractive\n"
     if profile == "none":
@@ -45,7 +45,7 @@ def script(profile: str, *, mta: str, release: str) -> str:
     return "\n".join([head, *(part.read_text(encoding="utf-8") for part in parts if part.exists()), ""])
 
 
-def apply(profile: str, lab: "Lab", host: "Host") -> None:
+def apply_profile(profile: str, lab: "Lab", host: "Host") -> None:
     """Publish the domain's zone and reverse names, and give the host what its set-up expects."""
     plan = _PLANS.get(profile, _stock)(lab, host)
     host.files.update(plan.files)
