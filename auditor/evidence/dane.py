@@ -1,13 +1,17 @@
 """TLSA records of a mail host (RFC 6698, 7671, 7672) and what they match."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from auditor.evidence.certificates import read_certificate
 from auditor.evidence.dns import Answer
+from auditor.evidence.smtp import SmtpSessions, open_doors, unseen_doors
+from auditor.evidence.tls import TlsSession
+from auditor.model import Reason, Unavailable
 
 DANE_TA, DANE_EE = 2, 3
 
@@ -84,6 +88,41 @@ def public_key(certificate: bytes) -> bytes:
         return b""
 
 
-def matching(records: Iterable[Tlsa], chain: tuple[bytes, ...]) -> tuple[Tlsa, ...]:
-    """Those that a presented chain meets."""
-    return tuple(record for record in records if matches(record, chain))
+def satisfied(record: Tlsa, chain: tuple[bytes, ...], host: str, at: datetime) -> bool:
+    """A sender with DANE accepts the chain by this record: DANE-TA also wants name and dates (RFC 7672 section 3.2)."""
+    if not matches(record, chain):
+        return False
+    if record.usage == DANE_EE:
+        return True
+    leaf = read_certificate(chain[0])
+    return leaf is not None and leaf.covers(host) and leaf.not_before <= at <= leaf.not_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaneView:
+    """TLSA records beside what every address of the host presents on port 25."""
+
+    refusing: tuple[str, ...]
+    """Addresses where a sender with DANE does not deliver, and why."""
+    met: tuple[Tlsa, ...]
+    """Records that some address satisfies."""
+    unseen: tuple[Unavailable, ...]
+
+
+def compare(tlsa: TlsaRecords, sessions: SmtpSessions, host: str, at: datetime) -> DaneView:
+    """Every door by itself: one wrong certificate among several addresses loses the mail that goes there."""
+    refusing, met, unseen = [], {}, list(unseen_doors(sessions.doors))
+    for door, session in open_doors(sessions.doors):
+        if session.ended is not None and session.tls is None:
+            unseen.append(session.ended)
+        elif not session.offers_starttls:
+            refusing.append(f"{door.where}: no STARTTLS, though TLSA records promise it")
+        elif isinstance(session.tls, TlsSession):
+            chain = session.tls.chain
+            own = [record for record in tlsa.records if chain and satisfied(record, chain, host, at)]
+            met.update(dict.fromkeys(own))
+            if not own and any(record.usable for record in tlsa.records):
+                refusing.append(f"{door.where}: the certificate matches no TLSA record")
+        else:
+            unseen.append(session.tls or Unavailable(Reason.TLS_FAILED, f"{door.where}: TLS was not tried"))
+    return DaneView(refusing=tuple(refusing), met=tuple(met), unseen=tuple(unseen))
