@@ -39,7 +39,9 @@ def judge(keys: DkimKeys, spf: SpfTree | Unavailable) -> Verdict:
         return Inconclusive(f"selector {selector}: {why.detail}", why.reason)
     if usable and (keys.declared or not keys.wildcard):
         return Passed(f"a key is published at selector {', '.join(sorted(usable))}", seen)
-    if not isinstance(spf, Unavailable) and understand(spf).nobody_passes:
+    if isinstance(spf, Unavailable):
+        return Inconclusive(f"whether the domain sends mail at all: {spf.detail}", spf.reason)
+    if understand(spf).nobody_passes:
         return NotApplicable("the domain says by SPF that it sends no mail")
     if keys.below is Existence.NXDOMAIN:
         return Failed("no name exists below _domainkey: nothing can be signed so that others can verify it")

@@ -13,6 +13,7 @@ from auditor.model import (
     Check,
     Failed,
     Family,
+    Inconclusive,
     NotApplicable,
     Passed,
     Playbook,
@@ -47,6 +48,8 @@ def judge(policy: DmarcPolicy, spf: SpfTree | Unavailable) -> Verdict:
     if weaknesses:
         seen = ({"record": policy.records[0]}, *({"weakness": w} for w in weaknesses))
         return Failed(weaknesses[0], seen)
+    if isinstance(spf, Unavailable) and policy.own != "reject":
+        return Inconclusive(f"whether the domain sends mail at all: {spf.detail}", spf.reason)
     return Passed(f"forged mail meets {policy.own}", ({"record": policy.records[0]},))
 
 

@@ -29,6 +29,8 @@ def judge(sts: MtaSts, mx: MailExchangers | Unavailable) -> Verdict:
     """Record, fetch, and text of the policy."""
     if not isinstance(mx, Unavailable) and mx.null and not mx.exchangers:
         return NotApplicable("the domain takes no mail: null MX")
+    if not sts.records and isinstance(mx, Unavailable):
+        return Inconclusive(f"whether the domain takes mail at all: {mx.detail}", mx.reason)
     if not sts.records:
         return Failed("no MTA-STS: TLS to the domain can be taken away unnoticed", severity=Severity.LOW)
     seen: tuple[Observation, ...] = tuple({"record": record} for record in sts.records)

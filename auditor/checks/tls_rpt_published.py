@@ -10,6 +10,7 @@ from auditor.model import (
     Check,
     Failed,
     Family,
+    Inconclusive,
     NotApplicable,
     Passed,
     Playbook,
@@ -24,6 +25,8 @@ def judge(reporting: TlsReporting, mx: MailExchangers | Unavailable) -> Verdict:
     if not isinstance(mx, Unavailable) and mx.null and not mx.exchangers:
         return NotApplicable("the domain takes no mail: null MX")
     seen = tuple({"record": record} for record in reporting.records)
+    if not seen and isinstance(mx, Unavailable):
+        return Inconclusive(f"whether the domain takes mail at all: {mx.detail}", mx.reason)
     if not seen:
         return Failed("no TLS-RPT record: nobody tells you when TLS fails")
     if len(seen) > 1:

@@ -97,7 +97,23 @@ async def mail_names(
         *(_look(name, why, network) for name, why in list(direct.items())[:MAX_NAMES]),
         *(_alias(owner, network) for owner in owners),
     )
-    return MailNames(names=tuple(name for name in found if name is not None))
+    named = tuple(name for name in found if name is not None)
+    return MailNames(names=(*named, *_unseen(domain.name, exchangers, spf, keys)))
+
+
+def _unseen(
+    domain: str,
+    exchangers: MailExchangers | Unavailable,
+    spf: SpfTree | Unavailable,
+    keys: DkimKeys | Unavailable,
+) -> Iterator[MailName]:
+    """Records that gave no answer: whatever they point at was not looked at."""
+    for what, piece in (("MX", exchangers), ("SPF", spf), ("DKIM", keys)):
+        if isinstance(piece, Unavailable):
+            yield MailName(name=domain, why=what, unknown=piece)
+    if not isinstance(spf, Unavailable):
+        for name, why in spf.unknowns:
+            yield MailName(name=name, why="SPF", unknown=why)
 
 
 def _pointed_at(

@@ -3,12 +3,15 @@ from hypothesis import strategies as st
 
 from auditor.checks import contacts_independent
 from auditor.evidence.contacts import soa_mailbox
+from auditor.evidence.dmarc import DmarcPolicy
 from auditor.model import Declared, Domain, Failed, Inconclusive, Passed, Reason, Severity
 from auditor.probes.contacts import contacts
 from tests.dns_evidence import UNSEEN, failing, mx, policy, zone
 
+NO_REPORTS = DmarcPolicy(domain="example.org")
 
-async def verdict(*declared, dmarc=UNSEEN, **table):
+
+async def verdict(*declared, dmarc=NO_REPORTS, **table):
     domain = Domain(name="example.org", declared=Declared(contacts=declared))
     exchangers = await mx("10 mx.example.org")
     return contacts_independent.judge(
@@ -69,3 +72,17 @@ def test_any_text_can_be_read_as_an_soa_record(text):
 
 async def test_the_providers_telephone_number_is_not_ours():
     assert isinstance(await verdict(("isp", "+46 8 000 00 03"), ("owner", "ada@example.org")), Failed)
+
+
+async def test_a_published_contact_that_gave_no_answer_leaves_it_unknown():
+    assert isinstance(await verdict(**{"example.org SOA": failing()}), Inconclusive)
+    soa = {"example.org SOA": "ns1.example.org. host.example.org. 1 2 3 4 5"}
+    assert isinstance(await verdict(dmarc=UNSEEN, **soa), Inconclusive)
+
+
+async def test_without_the_mx_records_no_mailbox_is_called_independent():
+    domain = Domain(name="example.org", declared=Declared(contacts=(("owner", "ada@other.example"),)))
+    network = zone({"other.example MX": "10 mx.other.example"})
+    assert isinstance(
+        contacts_independent.judge(await contacts(domain, UNSEEN, NO_REPORTS, network)), Inconclusive
+    )

@@ -1,7 +1,7 @@
 import pytest
 
 from auditor.checks import dmarc_policy_enforced, dmarc_valid
-from auditor.model import Failed, NotApplicable, Passed, Reason, Unavailable
+from auditor.model import Failed, Inconclusive, NotApplicable, Passed, Reason, Unavailable
 from auditor.net import CannotLook
 from tests.dns_evidence import PARKED, SENDS, policy
 
@@ -53,4 +53,4 @@ async def test_quarantine_is_enough_for_a_domain_that_sends_and_not_for_one_that
     seen = await policy("v=DMARC1; p=quarantine")
     assert isinstance(enforced(seen), Passed)
     assert isinstance(enforced(seen, PARKED), Failed)
-    assert isinstance(enforced(seen, Unavailable(Reason.TIMEOUT, "x")), Passed)
+    assert isinstance(enforced(seen, Unavailable(Reason.TIMEOUT, "x")), Inconclusive)

@@ -1,13 +1,19 @@
 from auditor.checks import mail_names_not_dangling
+from auditor.evidence.dkim import DkimKeys
+from auditor.evidence.dns import Existence
+from auditor.evidence.mx import MailExchangers
 from auditor.model import Failed, Inconclusive, NotApplicable, Passed, Reason
 from auditor.probes.zone import mail_names
 from tests.dns_evidence import DOMAIN, UNSEEN, failing, keys, mx, spf, zone
 
+NO_MX = MailExchangers(existence=Existence.NODATA)
+NO_KEYS = DkimKeys(below=Existence.NXDOMAIN)
 
-async def verdict(tree=None, keyring=UNSEEN, exchangers=UNSEEN, **table):
+
+async def verdict(tree=None, keyring=None, exchangers=None, **table):
     network = zone(table)
     return mail_names_not_dangling.judge(
-        await mail_names(DOMAIN, exchangers, await spf(tree) if tree else UNSEEN, keyring, network)
+        await mail_names(DOMAIN, exchangers or NO_MX, await spf(tree), keyring or NO_KEYS, network)
     )
 
 
@@ -64,3 +70,8 @@ async def test_macros_name_nothing_before_mail_comes():
         await verdict("v=spf1 include:%{d}.gone.example -all", **{"example.org A": "192.0.2.1"}),
         NotApplicable,
     )
+
+
+async def test_names_of_a_record_that_gave_no_answer_are_unknown():
+    found = await verdict(exchangers=UNSEEN, **{"example.org A": "192.0.2.1"})
+    assert isinstance(found, Inconclusive)

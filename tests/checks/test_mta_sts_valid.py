@@ -1,6 +1,8 @@
 import pytest
 
 from auditor.checks import mta_sts_valid
+from auditor.evidence.dns import Existence
+from auditor.evidence.mx import MailExchangers
 from auditor.evidence.tls import TlsSession
 from auditor.model import Failed, Inconclusive, NotApplicable, Options, Passed, Reason, Severity
 from auditor.probes.mta_sts import mta_sts
@@ -13,11 +15,14 @@ HOST = {"mta-sts.example.org A": "192.0.2.80"}
 TRUSTED = TlsSession(version="TLSv1.3", cipher="TLS_AES_128_GCM_SHA256", bits=128)
 
 
+TAKES = MailExchangers(existence=Existence.FOUND)
+
+
 def response(body=POLICY, status=b"200 OK", kind=b"text/plain; charset=utf-8"):
     return b"HTTP/1.1 " + status + b"\r\nContent-Type: " + kind + b"\r\nConnection: close\r\n\r\n" + body
 
 
-async def verdict(*chunks, tls=TRUSTED, exchangers=UNSEEN, **table):
+async def verdict(*chunks, tls=TRUSTED, exchangers=TAKES, **table):
     network = zone({"example.org A": "192.0.2.1", **table})
 
     def dial(address, port):
@@ -108,3 +113,7 @@ async def test_testing_is_a_valid_mode():
     assert isinstance(
         await verdict(response(POLICY.replace(b"enforce", b"testing")), **RECORD, **HOST), Passed
     )
+
+
+async def test_without_the_mx_records_what_is_missing_is_unknown():
+    assert isinstance(await verdict(exchangers=UNSEEN), Inconclusive)

@@ -1,13 +1,17 @@
 import pytest
 
 from auditor.checks import tls_rpt_published
-from auditor.model import Failed, NotApplicable, Passed
+from auditor.evidence.dns import Existence
+from auditor.evidence.mx import MailExchangers
+from auditor.model import Failed, Inconclusive, NotApplicable, Passed
 from auditor.net import CannotLook
 from auditor.probes.mta_sts import tls_reporting
 from tests.dns_evidence import DOMAIN, UNSEEN, failing, mx, zone
 
+TAKES = MailExchangers(existence=Existence.FOUND)
 
-async def verdict(*records, exchangers=UNSEEN):
+
+async def verdict(*records, exchangers=TAKES):
     network = zone(
         {"example.org A": "192.0.2.1", **({"_smtp._tls.example.org TXT": records} if records else {})}
     )
@@ -38,3 +42,7 @@ async def test_a_domain_without_mail_needs_none():
 async def test_a_record_that_gave_no_answer_is_no_missing_record():
     with pytest.raises(CannotLook):
         await tls_reporting(DOMAIN, zone({"_smtp._tls.example.org TXT": failing()}))
+
+
+async def test_without_the_mx_records_what_is_missing_is_unknown():
+    assert isinstance(await verdict(exchangers=UNSEEN), Inconclusive)
