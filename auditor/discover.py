@@ -56,6 +56,14 @@ async def _found(name: str, kind: str, network: Network) -> bool:
         return False
 
 
+async def _may_be_zone(name: str, network: Network) -> bool:
+    """A zone that does not validate answers nothing at all, and is looked at as the domain that it is."""
+    try:
+        return (await network.resolver.ask(name, "SOA")).existence is Existence.FOUND
+    except CannotLook:
+        return True
+
+
 async def _domain_of(host: str, network: Network) -> tuple[str, ...]:
     """The nearest parent whose MX is this host: mx1.example.org -> example.org."""
     labels = host.split(".")
@@ -101,7 +109,7 @@ async def _served_by(name: str, network: Network, *, exists: bool) -> tuple[str,
     Without MX the domain's own address takes its mail (RFC 5321 section 5.1), with a null MX nobody does (RFC 7505).
     """
     mx, has_mx, is_zone = await asyncio.gather(
-        _mx(name, network), _found(name, "MX", network), _found(name, "SOA", network)
+        _mx(name, network), _found(name, "MX", network), _may_be_zone(name, network)
     )
     if mx or has_mx:
         return mx

@@ -145,6 +145,17 @@ async def test_a_dns_that_does_not_answer_leaves_a_host_without_relations():
     assert await found(Target("mx1.example.org"), table=table) == (Host(name="mx1.example.org"),)
 
 
+async def test_a_name_of_which_nothing_is_known_is_looked_at_as_domain_and_as_host():
+    """A bogus zone gives SERVFAIL to every question: taken for a host, none of its own checks would be made."""
+    table = {
+        ("bogus.example", kind): CannotLook(Reason.SERVFAIL, "bogus") for kind in ("MX", "SOA", "A", "AAAA")
+    }
+    assert await found(Target("bogus.example"), table=table) == (
+        Domain(name="bogus.example", hosts=("bogus.example",)),
+        Host(name="bogus.example", domains=("bogus.example",)),
+    )
+
+
 async def test_a_zone_with_ten_thousand_mx_costs_a_bounded_number_of_hosts():
     table = {("example.org", "MX"): tuple(f"10 mx{n}.example.org." for n in range(10_000))}
     subjects = await found(Target("example.org"), table=table)
