@@ -52,6 +52,7 @@ class Source:
         return any(command.late for command in self.commands)
 
 
+@cache
 def read_need(annotation: Any) -> Need:
     """Understand one annotation of a judge, probe or reader."""
     optional = False
