@@ -140,6 +140,11 @@ class Collector:
         return await self._run(shell, tuple(commands.values()))
 
     async def _run(self, shell: Shell, commands: tuple[Command, ...]) -> Mapping[str, Output]:
+        lanes = (tuple(c for c in commands if c.beside is beside) for beside in (False, True))
+        found = await asyncio.gather(*(self._run_lane(shell, lane) for lane in lanes if lane))
+        return {name: output for outputs in found for name, output in outputs.items()}
+
+    async def _run_lane(self, shell: Shell, commands: tuple[Command, ...]) -> Mapping[str, Output]:
         program = build(commands, label=self._options.label)
         result = await shell.run(
             program.text, timeout=program.timeout, limit=sum(command.limit for command in commands) * 2

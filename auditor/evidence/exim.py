@@ -27,6 +27,10 @@ class EximSettings:
     """Debian's host list; None in a configuration that was written without it."""
     rate_limits: tuple[str, ...] = ()
     """Values of `ratelimit` conditions, from the configuration and the ACL files beside it."""
+    authenticators: tuple[str, ...] = ()
+    """Drivers of the authenticators that serve clients."""
+    binds_senders: bool = False
+    """Some condition compares the sender with $authenticated_id."""
     dns_lists: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
     """Where it talks to helpers: spamd, clamd, Dovecot's authentication, readsocket."""
@@ -69,6 +73,28 @@ def parse_config(
         relay[1].strip() if relay else None,
         tuple(dict.fromkeys(zone for zone in zones if "." in zone and "$" not in zone)),
         tuple(dict.fromkeys(socket.strip() for socket in sockets)),
+    )
+
+
+def parse_authenticators(text: str) -> tuple[str, ...]:
+    """Drivers in the section "authenticators" that have a server side."""
+    section = re.search(r"^begin authenticators$(.*?)(?:^begin |\Z)", text, re.MULTILINE | re.DOTALL)
+    blocks = re.split(r"^\s*\w+:\s*$", section[1], flags=re.MULTILINE) if section else []
+    found = [
+        re.search(r"^\s*driver\s*=\s*(\w+)", block, re.MULTILINE) for block in blocks if "server_" in block
+    ]
+    return tuple(driver[1] for driver in found if driver)
+
+
+def binds_senders(text: str) -> bool:
+    """`!senders = …$authenticated_id…`, or its `!condition` with $sender_address in one line."""
+    return bool(
+        re.search(r"^\s*!\s*senders\s*=.*\$\{?(?:quote:)?authenticated_id", text, re.MULTILINE)
+        or re.search(
+            r"^\s*!?\s*condition\s*=.*(?:sender_address.*authenticated_id|authenticated_id.*sender_address)",
+            text,
+            re.MULTILINE,
+        )
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 _OPTION = re.compile(r"^O\s+([A-Za-z.]+)\s*=\s*(.*)$", re.MULTILINE)
 KEPT = {
     "AliasFile",
+    "AuthMechanisms",
     "ConnectionRateThrottle",
     "DaemonPortOptions",
     "InputMailFilters",

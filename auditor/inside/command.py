@@ -27,6 +27,8 @@ class Command:
     limit: int = 1 << 20
     """Bytes of standard output that are kept; more is cut and said."""
     stdin: str = ""
+    beside: bool = False
+    """Slow: runs beside the others, through a second channel of the same connection."""
     late: bool = False
     """Runs after the outside probes of this host, over the same connection; "{label}" in argv becomes
     the scan's own random hex. For the proof that our own transaction was logged."""

@@ -33,7 +33,11 @@ EXIM_VERSION = Command(id="exim-version", argv=("exim4", "-bV"))
 EXIM_CONFIG = Command(id="exim-config", argv=("exim4", "-bP", "config"), root=True)
 EXIM_RATE_LIMITS = Command(
     id="exim-rate-limits",
-    argv=("sh", "-c", "command -v exim4 >/dev/null || exit 127; grep -rhs ratelimit /etc/exim4; true"),
+    argv=(
+        "sh",
+        "-c",
+        "command -v exim4 >/dev/null || exit 127; grep -rhsE 'ratelimit|authenticated_id' /etc/exim4; true",
+    ),
     root=True,
 )
 EXIM_SESSION = Command(
@@ -114,6 +118,8 @@ def exim_settings(config: Output, limits: Output, session: Output) -> EximSettin
         options=options,
         relay_from_hosts=relay,
         rate_limits=exim.parse_rate_limits(limits.text() + "\n" + config.text()),
+        authenticators=exim.parse_authenticators(config.text()),
+        binds_senders=exim.binds_senders(limits.text() + "\n" + config.text()),
         dns_lists=lists,
         sockets=sockets,
         stranger=exim.parse_session(session.text(), FOREIGN),

@@ -266,6 +266,7 @@ class SshShell:
         self._clients = clients
         self._name = name
         # Its own threads, three for each program: a shared pool that is full of readers would leave writers waiting.
+        self._turn = asyncio.Lock()
         self._threads = ThreadPoolExecutor(max_workers=9, thread_name_prefix=f"ssh-{name}")
 
     async def run(self, program: str, *, timeout: float, limit: int) -> ShellResult:
@@ -273,10 +274,24 @@ class SshShell:
 
         What arrived before the deadline, or before the limit, is returned as truncated. Raises CannotLook.
         """
+        if self._turn.locked():
+            with suppress(
+                paramiko.ChannelException
+            ):  # MaxSessions 1 in sshd_config: one after the other then
+                return await self._run(program, timeout=timeout, limit=limit)
+        async with self._turn:
+            try:
+                return await self._run(program, timeout=timeout, limit=limit)
+            except paramiko.ChannelException as error:
+                raise explain(error, self._name) from error
+
+    async def _run(self, program: str, *, timeout: float, limit: int) -> ShellResult:
         loop = asyncio.get_running_loop()
         deadline = time.monotonic() + timeout
         try:
             channel = await loop.run_in_executor(self._threads, self._start, timeout)
+        except paramiko.ChannelException:
+            raise
         except EDGE_ERRORS as error:
             raise explain(error, self._name) from error
         out, err = _Received(limit), _Received(limit)

@@ -22,7 +22,7 @@ class Gate(paramiko.ServerInterface):
     """Lets `user` in with one key and starts `serve` for each exec."""
 
     def __init__(self, key: paramiko.PKey, serve: Serve) -> None:
-        self.key, self.serve, self.commands = key, serve, []
+        self.key, self.serve, self.commands, self.busy = key, serve, [], False
 
     def get_allowed_auths(self, username):
         return "publickey"
@@ -31,6 +31,9 @@ class Gate(paramiko.ServerInterface):
         return paramiko.AUTH_SUCCESSFUL if key == self.key else paramiko.AUTH_FAILED
 
     def check_channel_request(self, kind, chanid):
+        if self.serve is one_at_a_time and self.busy:
+            return paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        self.busy = True
         return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_UNKNOWN_CHANNEL_TYPE
 
     def check_channel_direct_tcpip_request(self, chanid, origin, destination):
@@ -38,12 +41,13 @@ class Gate(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel, command):
         self.commands.append(command)
-        threading.Thread(target=self._serve, args=(channel,), daemon=True).start()
+        threading.Timer(0.05, self._serve, args=(channel,)).start()  # after the answer to this request
         return True
 
     def _serve(self, channel):
         with suppress(OSError, EOFError, paramiko.SSHException):
             self.serve(channel)
+        self.busy = False
 
 
 def echo_program(channel: paramiko.Channel) -> None:
@@ -54,6 +58,14 @@ def echo_program(channel: paramiko.Channel) -> None:
     channel.sendall_stderr(b"err")
     channel.send_exit_status(7)
     channel.close()
+
+
+def one_at_a_time(channel: paramiko.Channel) -> None:
+    """What sshd does with MaxSessions 1."""
+    time.sleep(0.3)
+    echo_program(channel)
+    while not channel.closed:
+        time.sleep(0.01)
 
 
 def endless(channel: paramiko.Channel) -> None:
@@ -180,6 +192,15 @@ async def test_one_connection_carries_programs_side_by_side(server):
         await shell.close()
     assert (first.stdout, second.stdout) == (b"out:one", b"out:two")
     assert len(server.gates) == 1
+
+
+async def test_a_server_that_allows_one_session_gets_programs_one_after_the_other(server):
+    with server.serving(one_at_a_time):
+        server.know()
+        shell = await login(server.target(), timeout=5)
+        results = await asyncio.gather(*(shell.run(text, timeout=9, limit=100) for text in ("one", "two")))
+        await shell.close()
+    assert [result.stdout for result in results] == [b"out:one", b"out:two"]
 
 
 async def test_output_without_end_is_cut_at_the_limit_and_said_to_be(server):
