@@ -1,0 +1,71 @@
+"""A logged-in user sends under his own addresses only.
+
+Without it one stolen password sends as the managing director, and DKIM signs it.
+"""
+
+from auditor.evidence.mta_settings import MtaSettings
+from auditor.evidence.postfix import PostfixSettings, split_list
+from auditor.model import (
+    Check,
+    Failed,
+    Family,
+    Inconclusive,
+    NotApplicable,
+    Passed,
+    Playbook,
+    Reason,
+    Severity,
+    Verdict,
+)
+
+
+def judge(settings: MtaSettings) -> Verdict:
+    """Sendmail has no rule of its own for it: what a milter does is not told from here."""
+    if settings.postfix:
+        return _judge_postfix(settings.postfix)
+    if settings.opensmtpd:
+        doors = [line for line in settings.opensmtpd.listeners if " auth" in line]
+        loose = tuple({"listen": line[:120]} for line in doors if " senders " not in line)
+        if loose:
+            return Failed(f"{len(loose)} listeners let a user send as anybody", loose)
+        return Passed("senders are bound to logins") if doors else NotApplicable("nobody can log in")
+    if settings.exim:
+        if not settings.exim.authenticators:
+            return NotApplicable("nobody can log in")
+        bound = settings.exim.binds_senders
+        return Passed("senders are bound to logins") if bound else Failed("a user may send as anybody")
+    if settings.sendmail and "AuthMechanisms" not in dict(settings.sendmail.options):
+        return NotApplicable("nobody can log in")
+    return Inconclusive("the rules of this program were not read for it", Reason.UNSUPPORTED)
+
+
+def _judge_postfix(postfix: PostfixSettings) -> Verdict:
+    doors = [door for door in postfix.doors if postfix.get("smtpd_sasl_auth_enable", door) == "yes"]
+    loose = []
+    for door in doors:
+        words = split_list(postfix.get("smtpd_sender_restrictions", door))
+        bound = any(
+            word.startswith(("reject_sender_login_mismatch", "reject_authenticated_sender")) for word in words
+        )
+        if not (bound and postfix.get("smtpd_sender_login_maps", door)):
+            loose.append(
+                {
+                    "service": door.name,
+                    "smtpd_sender_login_maps": postfix.get("smtpd_sender_login_maps", door),
+                }
+            )
+    if loose:
+        return Failed(
+            "a user may send as anybody on " + ", ".join(str(row["service"]) for row in loose), tuple(loose)
+        )
+    return Passed("senders are bound to logins") if doors else NotApplicable("nobody can log in")
+
+
+CHECK = Check.of(
+    judge,
+    family=Family.ACCESS,
+    severity=Severity.HIGH,
+    remedy=Playbook("submission"),
+    runbook="outbound-spam",
+    references=("postconf(5), reject_sender_login_mismatch", "RFC 6409 6.1"),
+)
