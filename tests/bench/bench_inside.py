@@ -1,0 +1,47 @@
+"""Inside one host over one SSH connection, beside `ansible -m setup` on the same host in the same run.
+
+python -m pytest -m bench tests/bench/bench_inside.py -s
+"""
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab.admin import Admin
+from tests.lab.fixtures import MailHosts
+from tests.lab.laboratory import Lab
+
+BOUND = 2.0
+"""Seconds for everything inside (design, section 10)."""
+ROUNDS = 3
+
+
+@pytest.mark.bench
+@pytest.mark.lab
+def test_inside_is_faster_than_gathering_facts(lab: Lab, mail_host: MailHosts, tmp_path: Path):
+    host = mail_host("bookworm", "postfix")
+    admin = Admin(lab=lab, folder=tmp_path)
+    inventory = str(admin.inventory(host))
+
+    def seconds(command: list[str]) -> float:
+        taken = []
+        for _ in range(ROUNDS):
+            started = time.monotonic()
+            done = admin._run(command)
+            taken.append(time.monotonic() - started)
+            assert done.returncode in {0, 1, 3}, done.stderr
+        return statistics.median(taken)
+
+    scan = [sys.executable, "-m", "auditor", "scan", host.name, "-i", inventory, "--inside-only"]
+    families = [w for f in ("supervision", "mta", "queue", "host", "access") for w in ("--only", f)]
+    ours = seconds([*scan, *families, "--skip", "mail-log-written"])
+    facts = seconds([str(Path(sys.executable).parent / "ansible"), host.name, "-i", inventory, "-m", "setup"])
+    bare = seconds(host.ssh.argv("root", ["true"]))
+    print(
+        f"inside {ours:.2f} s, ansible -m setup {facts:.2f} s ({ours / facts:.2f} times as long), ssh true {bare:.2f} s ({ours / bare:.1f} times as long)"
+    )
+    assert ours <= BOUND
+    assert ours < facts
