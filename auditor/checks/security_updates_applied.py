@@ -1,6 +1,6 @@
 """Security updates are installed.
 
-Judged by apt itself from the lists that the host has. Lists older than a week prove nothing, and that is a finding too.
+Judged by the lists of the security archive that the host has. Lists older than a week prove nothing, and that is a finding too.
 """
 
 from auditor.evidence.system import Updates
@@ -11,16 +11,14 @@ OLD = 7 * 86400.0
 
 def judge(updates: Updates) -> Verdict:
     """Nothing is fetched: an empty list of updates counts only while the lists are young."""
-    waiting = tuple(
-        {"package": name, "version": version} for name, version, security in updates.pending if security
-    )
+    waiting = tuple({"package": name, "version": version} for name, version in updates.waiting)
     if waiting:
         return Failed(
             f"{len(waiting)} security updates wait: " + ", ".join(row["package"] for row in waiting[:5]),
             waiting,
         )
-    if updates.lists_age is None:
-        return Inconclusive("the host has never fetched lists of packages", Reason.UNSUPPORTED)
+    if updates.lists_age is None or not updates.archive_known:
+        return Inconclusive("the host has no list of a security archive", Reason.UNSUPPORTED)
     days = updates.lists_age / 86400
     if updates.lists_age > OLD:
         return Failed(f"the lists of packages are {days:.0f} days old", ({"days": round(days)},))

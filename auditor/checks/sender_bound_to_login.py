@@ -5,6 +5,7 @@ Without it one stolen password sends as the managing director, and DKIM signs it
 
 from auditor.evidence.mta_settings import MtaSettings
 from auditor.evidence.postfix import PostfixSettings, split_list
+from auditor.evidence.sendmail import SendmailSettings
 from auditor.model import (
     Check,
     Failed,
@@ -20,7 +21,7 @@ from auditor.model import (
 
 
 def judge(settings: MtaSettings) -> Verdict:
-    """Sendmail has no rule of its own for it: what a milter does is not told from here."""
+    """By each program's own rule for it."""
     if settings.postfix:
         return _judge_postfix(settings.postfix)
     if settings.opensmtpd:
@@ -34,9 +35,19 @@ def judge(settings: MtaSettings) -> Verdict:
             return NotApplicable("nobody can log in")
         bound = settings.exim.binds_senders
         return Passed("senders are bound to logins") if bound else Failed("a user may send as anybody")
-    if settings.sendmail and "AuthMechanisms" not in dict(settings.sendmail.options):
+    return _judge_sendmail(settings.sendmail or SendmailSettings())
+
+
+def _judge_sendmail(sendmail: SendmailSettings) -> Verdict:
+    if "AuthMechanisms" not in dict(sendmail.options):
         return NotApplicable("nobody can log in")
-    return Inconclusive("the rules of this program were not read for it", Reason.UNSUPPORTED)
+    if sendmail.binds_senders:
+        return Passed("senders are bound to logins")
+    if sendmail.milters:
+        return Inconclusive(
+            "a milter may bind senders to logins, and what it does is not told from here", Reason.UNSUPPORTED
+        )
+    return Failed("a user may send as anybody")
 
 
 def _judge_postfix(postfix: PostfixSettings) -> Verdict:

@@ -31,6 +31,8 @@ class SendmailSettings:
     relaying_entries: tuple[str, ...] = ()
     """Keys of the access map with the value RELAY."""
     dns_lists: tuple[str, ...] = ()
+    binds_senders: bool = False
+    """The local rules for MAIL FROM look at the login."""
     stranger: str = ""
     """What check_rcpt returned for a foreign recipient from a documentation address."""
 
@@ -52,6 +54,12 @@ def parse_cf(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, s
     zones = re.findall(r"\$\(dns\w* \$&\{client_addr\}\.([\w.-]+)", text)
     zones += re.findall(r"\$\(\w*dnsbl\w* \$\d\.\$\d\.\$\d\.\$\d\.([\w.-]+)", text)
     return options, tuple(milters), tuple(dict.fromkeys(zone.rstrip(".") for zone in zones))
+
+
+def binds_senders(cf: str) -> bool:
+    """Local_check_mail mentions the login, in the shape that m4 gives it: from its S line to the next."""
+    rules = re.search(r"^SLocal_check_mail\b(.*?)(?=^S|\Z)", cf, re.MULTILINE | re.DOTALL)
+    return bool(rules and "{auth_authen}" in rules[1])
 
 
 def parse_access(text: str) -> tuple[str, ...]:

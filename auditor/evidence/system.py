@@ -36,10 +36,12 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updates:
-    """What apt would install, from the lists that the host has; nothing is fetched."""
+    """What the security archive has newer, by the lists that the host has; nothing is fetched."""
 
-    pending: tuple[tuple[str, str, bool], ...] = ()
-    """(package, new version, comes from a security archive)."""
+    waiting: tuple[tuple[str, str], ...] = ()
+    """(package, newer version)."""
+    archive_known: bool = False
+    """The host has a list of a security archive at all."""
     lists_age: float | None = None
     """Seconds since the lists were fetched; None where there are none, and then nothing can be said."""
     reboot_required: bool = False
@@ -123,12 +125,6 @@ def parse_os_release(text: str) -> Release:
     return Release(
         id=found.get("ID", ""), version=found.get("VERSION_ID", ""), name=found.get("PRETTY_NAME", "")[:80]
     )
-
-
-def parse_upgrades(text: str) -> tuple[tuple[str, str, bool], ...]:
-    """`apt-get -s upgrade`: "Inst libssl3 [3.0.1] (3.0.2 Debian-Security:12/stable-security [amd64])"."""
-    found = re.findall(r"^Inst (\S+)(?: \[[^\]]*\])? \((\S+) ([^)]*)\)", text, re.MULTILINE)
-    return tuple((name, version, "security" in source.lower()) for name, version, source in found)
 
 
 def parse_nft(text: str) -> Iterator[tuple[str, str]]:

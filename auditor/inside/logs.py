@@ -80,6 +80,7 @@ CLOCK = Command(
         "-c",
         "timedatectl show -p NTPSynchronized || exit; date +%s; echo container $(systemd-detect-virt -c)",
     ),
+    beside=True,
 )
 TRACE = Command(
     id="log-trace",

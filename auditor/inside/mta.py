@@ -143,6 +143,7 @@ def sendmail_settings(cf: Output, access: Output, test: Output) -> SendmailSetti
         relay_domains=relay_domains,
         relaying_entries=sendmail.parse_access(access.text()),
         dns_lists=lists,
+        binds_senders=sendmail.binds_senders(cf.text()),
         stranger=stranger,
     )
 

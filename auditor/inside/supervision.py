@@ -47,6 +47,7 @@ UNITS = Command(
         *ALSO,
         *TIMERS,
     ),
+    beside=True,
 )
 SUPERVISED_ELSEWHERE = Command(
     id="other-supervisors",

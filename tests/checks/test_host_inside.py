@@ -30,7 +30,6 @@ from auditor.evidence.system import (
     parse_iptables,
     parse_nft,
     parse_os_release,
-    parse_upgrades,
 )
 from auditor.inside.command import Output
 from auditor.inside.system import firewall, guessing_guard, release, sensitive_files, ssh_daemon, updates
@@ -68,34 +67,28 @@ def test_a_file_that_names_no_system_is_no_evidence():
         release(out("garbage"))
 
 
-SIMULATED = """\
-Reading package lists...
-Inst libssl3 [3.0.15-1] (3.0.16-1~deb12u1 Debian-Security:12/stable-security [amd64])
-Inst vim [9.0] (9.1 Debian:12.9/stable [amd64])
-Conf libssl3 (3.0.16-1~deb12u1 Debian-Security:12/stable-security [amd64])
-"""
-
-
-def test_security_updates_are_told_from_others_by_their_archive():
-    assert parse_upgrades(SIMULATED) == (("libssl3", "3.0.16-1~deb12u1", True), ("vim", "9.1", False))
+DPKG = "installed libssl3 3.0.15-1\ninstalled vim 9.0\n"
+NEWER = "archive\nPackage: libssl3\nVersion: 3.0.16-1\n"
+SAME = "archive\nPackage: libssl3\nVersion: 3.0.15-1\n"
 
 
 @pytest.mark.parametrize(
-    ("simulated", "lists", "kind"),
+    ("archive", "lists", "kind"),
     [
-        (SIMULATED, "list 1000\nnow 2000\n", Failed),
-        (
-            SIMULATED.replace("Security", "Updates").replace("security", "updates"),
-            "list 1000\nnow 2000\n",
-            Passed,
-        ),
-        ("", "list 1000\nlist 500\nnow 2000\n", Passed),
-        ("", "list 1000\nnow 2000000\n", Failed),
-        ("", "now 2000\n", Inconclusive),
+        (NEWER, "list 1000\nnow 2000\n", Failed),
+        (SAME, "list 1000\nlist 500\nnow 2000\n", Passed),
+        (SAME, "list 1000\nnow 2000000\n", Failed),
+        (SAME, "now 2000\n", Inconclusive),
+        ("", "list 1000\nnow 2000\n", Inconclusive),
     ],
 )
-def test_no_pending_update_counts_only_while_the_lists_are_young(simulated, lists, kind):
-    assert isinstance(security_updates_applied.judge(updates(out(simulated), out(lists))), kind)
+def test_no_waiting_update_counts_only_while_the_lists_are_young(archive, lists, kind):
+    assert isinstance(security_updates_applied.judge(updates(out(DPKG), out(archive), out(lists))), kind)
+
+
+def test_a_host_without_packages_is_no_evidence():
+    with pytest.raises(CannotLook):
+        updates(out(""), out(SAME), out("list 1\nnow 2\n"))
 
 
 def test_a_replaced_file_or_the_system_s_flag_ask_for_a_restart():

@@ -12,7 +12,7 @@ from auditor.checks import (
     sender_bound_to_login,
     trusted_networks_narrow,
 )
-from auditor.evidence import exim, opensmtpd, postfix
+from auditor.evidence import exim, opensmtpd, postfix, sendmail
 from auditor.evidence.exim import EximSettings
 from auditor.evidence.mta import Mta, MtaDaemon, MtaRunning, TrustedNetworks
 from auditor.evidence.mta_settings import MtaSettings
@@ -255,7 +255,12 @@ AUTH = "submission/inet/smtpd_sasl_auth_enable = yes\n"
         (of_exim(authenticators=("plaintext",)), Failed),
         (of_exim(authenticators=("plaintext",), binds_senders=True), Passed),
         (of_sendmail(), NotApplicable),
-        (of_sendmail(options=(("AuthMechanisms", "PLAIN"),)), Inconclusive),
+        (of_sendmail(options=(("AuthMechanisms", "PLAIN"),)), Failed),
+        (of_sendmail(options=(("AuthMechanisms", "PLAIN"),), binds_senders=True), Passed),
+        (
+            of_sendmail(options=(("AuthMechanisms", "PLAIN"),), milters=(("inet:1@127.0.0.1", "T"),)),
+            Inconclusive,
+        ),
         (of_opensmtpd("listen on 0.0.0.0 port 587 tls-require auth <creds>\n"), Failed),
         (of_opensmtpd("listen on 0.0.0.0 port 587 tls-require auth <creds> senders <map>\n"), Passed),
         (of_opensmtpd("listen on localhost\n"), NotApplicable),
@@ -263,6 +268,12 @@ AUTH = "submission/inet/smtpd_sasl_auth_enable = yes\n"
 )
 def test_a_user_sends_as_himself_only(settings, kind):
     assert isinstance(sender_bound_to_login.judge(settings), kind)
+
+
+def test_sendmail_s_local_rule_for_senders_is_read():
+    cf = "SLocal_check_mail\nR$*\t\t\t$: $1 $| $&{auth_authen}\nSBasic_check_mail\n"
+    assert sendmail.binds_senders(cf)
+    assert not sendmail.binds_senders("SLocal_check_mail\nSBasic_check_mail\nR$*\t$: $&{auth_authen}\n")
 
 
 def test_exim_s_authenticators_and_its_rule_for_senders_are_read():
