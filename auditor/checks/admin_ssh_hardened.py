@@ -1,6 +1,7 @@
 """Administrators log in with keys.
 
-Passwords over SSH are guessed day and night, on every address of the internet.
+Passwords over SSH are guessed day and night, on every address of the internet, and the administrator's opens
+every mailbox at once.
 """
 
 from auditor.evidence.system import SshDaemon
