@@ -28,6 +28,24 @@ def why_trusted(ours: tuple[str, ...], targets: tuple[str, ...], networks: tuple
     return None
 
 
+def intended(declared: tuple[str, ...], configured: tuple[str, ...]) -> tuple[str, ...]:
+    """The networks whose trust is meant, so that a relay test from them would be no finding.
+
+    What the inventory declares is meant. Where it declares nothing, the host's own configuration is
+    believed, but for networks wider than any one operator's (shorter than /8, for IPv6 than /19): trust
+    in those is the hole itself (Postfix mynetworks=0.0.0.0/0, Exim dc_relay_nets='0.0.0.0/0').
+    """
+    return declared or tuple(network for network in configured if not _is_the_world(network))
+
+
+def _is_the_world(network: str) -> bool:
+    try:
+        parsed = ip_network(network.replace("[", "").replace("]", ""), strict=False)
+    except ValueError:
+        return network == "*"
+    return parsed.prefixlen < (8 if parsed.version == 4 else 19)
+
+
 def _within(address: str, network: str) -> bool:
     try:
         return ip_address(address) in ip_network(network.replace("[", "").replace("]", ""), strict=False)

@@ -3,7 +3,7 @@
 from auditor.evidence.dns import HostAddresses
 from auditor.evidence.mta import TrustedNetworks
 from auditor.evidence.smtp import SmtpSessions, SubmissionSessions, open_doors
-from auditor.evidence.vantage import Vantage, why_trusted
+from auditor.evidence.vantage import Vantage, intended, why_trusted
 from auditor.model import Host, Options, Unavailable
 from auditor.net import Network
 
@@ -25,7 +25,7 @@ async def vantage(
     ours = tuple(dict.fromkeys(session.local for _, session in open_doors(doors)))
     targets, networks = addresses.every, host.declared.trusted_networks
     if isinstance(trusted, TrustedNetworks):
-        targets, networks = (*targets, *trusted.own_addresses), (*networks, *trusted.networks)
+        targets, networks = (*targets, *trusted.own_addresses), intended(networks, trusted.networks)
     reason = why_trusted(ours, targets, networks)
     if reason is None and set(addresses.every) & network.local_addresses():
         reason = "the scan runs on the target itself"
