@@ -7,7 +7,17 @@ import click
 
 from auditor.cli import _scanning
 from auditor.cli._exits import Exit
-from auditor.cli._planning import NO_INVENTORY, CannotPlan, Given, as_scanned, before, find, spoken
+from auditor.cli._planning import (
+    NO_INVENTORY,
+    CannotPlan,
+    Given,
+    as_scanned,
+    before,
+    find,
+    nothing_to_run,
+    spoken,
+    unknown,
+)
 from auditor.registry import load
 from auditor.remedy import render
 from auditor.remedy.compare import Change, Outcome, compare
@@ -15,6 +25,7 @@ from auditor.remedy.loop import Loop
 from auditor.remedy.plan import Plan
 from auditor.remedy.record import Record
 from auditor.remedy.run import Runner
+from auditor.remedy.scanned import Scanned
 from auditor.report import json as report
 from auditor.report.wording import visible
 
@@ -33,7 +44,7 @@ def _fix(given: Given) -> int:
     found = find(given, found_before)
     print(render.plan_as_text(found.plan, str(given["inventory"]), _scanning.playbooks()), end="")
     if not found.plan.runnable:
-        return Exit.FINDINGS if found.plan.by_hand or found.plan.unreachable else Exit.CLEAN
+        return nothing_to_run(found.plan, found_before, allow_unknown=given["allow_unknown"])
     registry = load()
     opener = _scanning.opener_for(given)
     loop = Loop(
@@ -53,11 +64,12 @@ def _fix(given: Given) -> int:
     }
     scan = _scanning.fresh(again, registry, opener=opener, stderr=sys.stderr)
     loop.record.keep("after.json", report.render(scan))
-    changes = compare(found_before.results, as_scanned(scan).results)
+    after = as_scanned(scan)
+    changes = compare(found_before.results, after.results)
     loop.record.finished(changes, scan.record.finished)
     print(render.outcome_as_text(changes, loop.ran), end="")
     print(f"auditor: the record of this fix is in {loop.record.folder}", file=sys.stderr)
-    return _exit_of(changes)
+    return _exit_of(changes, after, allow_unknown=given["allow_unknown"])
 
 
 def _agreed(loop: Loop, plan: Plan) -> bool:
@@ -74,11 +86,13 @@ def _say(text: str) -> None:
         print(visible(line), file=sys.stderr)
 
 
-def _exit_of(changes: tuple[Change, ...]) -> Exit:
+def _exit_of(changes: tuple[Change, ...], after: Scanned, *, allow_unknown: bool) -> Exit:
+    """All closed means: seen closed. What the second scan could not see keeps it incomplete."""
     outcomes = {change.outcome for change in changes}
     if outcomes & {Outcome.STILL_OPEN, Outcome.WORSE}:
         return Exit.FINDINGS
-    return Exit.INCOMPLETE if Outcome.UNKNOWN in outcomes else Exit.CLEAN
+    unseen = Outcome.UNKNOWN in outcomes or any(unknown(result) for result in after.results)
+    return Exit.INCOMPLETE if unseen and not allow_unknown else Exit.CLEAN
 
 
 def _now() -> datetime:

@@ -14,7 +14,7 @@ from auditor.net import CannotLook
 from auditor.registry import load
 from auditor.remedy import render
 from auditor.remedy.plan import Member, Plan, make_plan
-from auditor.remedy.scanned import NotAScan, Scanned, from_findings, read_scan
+from auditor.remedy.scanned import NotAScan, Result, Scanned, from_findings, read_scan
 from auditor.remedy.shelf import Shelf
 from auditor.report import json as report
 from auditor.scan import Scan
@@ -139,7 +139,21 @@ def _plan(given: Given) -> int:
     found = find(given, scanned)
     written = {"text": render.plan_as_text, "json": render.plan_as_json, "sh": render.plan_as_sh}
     print(written[given["form"]](found.plan, str(given["inventory"]), _scanning.playbooks()), end="")
-    if found.plan.steps or found.plan.by_hand or found.plan.unreachable:
+    if found.plan.steps:
         return Exit.FINDINGS
-    unseen = any(result.status in (Status.UNKNOWN, Status.CRASH) for result in scanned.results)
-    return Exit.INCOMPLETE if unseen else Exit.CLEAN
+    return nothing_to_run(found.plan, scanned, allow_unknown=given["allow_unknown"])
+
+
+def unknown(result: Result) -> bool:
+    """Neither fine nor failed."""
+    return result.status in (Status.UNKNOWN, Status.CRASH)
+
+
+def nothing_to_run(plan: Plan, scanned: Scanned, *, allow_unknown: bool) -> Exit:
+    """How plan and fix end where no playbook can be run. That something was not seen is said."""
+    unseen = sum(map(unknown, scanned.results))
+    if unseen:
+        print(f"auditor: {unseen} questions had no answer; auditor scan says why", file=sys.stderr)
+    if plan.by_hand or plan.unreachable or plan.steps:
+        return Exit.FINDINGS
+    return Exit.INCOMPLETE if unseen and not allow_unknown else Exit.CLEAN

@@ -18,6 +18,7 @@ from auditor.cli._choices import looking, selecting
     metavar="DIR",
     help="Where the record of this fix is kept.",
 )
+@click.option("--allow-unknown", is_flag=True, help="Exit 0 although something could not be seen.")
 @looking
 @selecting
 @click.pass_context

@@ -15,6 +15,7 @@ from auditor.cli._choices import looking, selecting
     show_default=True,
     help="sh is a script of ansible-playbook lines.",
 )
+@click.option("--allow-unknown", is_flag=True, help="Exit 0 although something could not be seen.")
 @looking
 @selecting
 @click.pass_context

@@ -75,6 +75,15 @@ def test_a_scan_that_saw_nothing_is_incomplete_and_not_clean(here):
     assert call("plan", "scan.json", "-i", "hosts.yml").exit_code == 3
 
 
+def test_a_repair_with_nothing_to_do_and_something_unseen_is_incomplete_too(here):
+    (here / "scan.json").write_text(json.dumps(REPORT).replace('"failed"', '"unknown"'), encoding="utf-8")
+
+    done = call("fix", "scan.json", "-i", "hosts.yml", "--yes")
+
+    assert done.exit_code == 3
+    assert "1 questions had no answer" in done.stderr
+
+
 def test_json_and_shell_are_written_to_standard_output_alone(here):
     made = json.loads(call("plan", "scan.json", "-i", "hosts.yml", "--format", "json").stdout)
 
