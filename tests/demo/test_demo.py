@@ -12,6 +12,7 @@ import pytest
 
 from auditor.cli import _demonstrating, _scanning
 from auditor.cli.demo import command
+from auditor.cli.scan import command as scan_command
 from auditor.demo.dns import respond
 from auditor.demo.host import weak_host
 from auditor.demo.zone import RECORDS
@@ -97,3 +98,40 @@ def test_ports_that_it_does_not_serve_are_refused():
                 await asyncio.open_connection("127.0.0.1", dict(host.ports)[143])
 
     asyncio.run(run())
+
+
+def test_the_real_command_scans_over_real_sockets(capsys):
+    """`auditor scan` as a user types it, against the weak host: resolver, network and all."""
+
+    async def run():
+        async with weak_host() as host:
+            address, port = host.nameserver
+            ports = [word for pair in host.ports for word in ("--port", f"{pair[0]}={pair[1]}")]
+            words = ["weak.example", "--nameserver", f"{address}:{port}", *ports, "--assume-outside"]
+            with scan_command.make_context(
+                "scan", [*words, "--only", "relay", "--format", "json"]
+            ) as context:
+                return await asyncio.to_thread(_scanning.main, context.params)
+
+    code = asyncio.run(run())
+    report = json.loads(capsys.readouterr().out)
+    assert code == 1
+    assert report["vantage"]["assume_outside"] is True
+    assert {f["check"]: f["status"] for t in report["targets"] for f in t["findings"]}[
+        "relay-closed"
+    ] == "failed"
+
+
+def test_a_demonstration_into_a_place_that_does_not_exist_is_one_sentence():
+    code, out, err = demonstrate("-o", "/nonexistent/report.html")
+    assert (code, out, err) == (2, "", "auditor: -o /nonexistent/report.html: no such directory\n")
+
+
+def test_an_interrupted_demonstration_says_so(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_demonstrating, "load", interrupt)
+    code, out, err = demonstrate()
+    assert (code, out) == (130, "")
+    assert "interrupted" in err
