@@ -28,14 +28,77 @@ CHECKS = sorted(REGISTRY.checks.values(), key=lambda check: check.id)
 RUNBOOKS = [p for p in sorted((ROOT / "runbooks").glob("*.md")) if re.fullmatch(r"[a-z][a-z-]*\.md", p.name)]
 RESERVED_TAGS = {"always", "never", "all", "tagged", "untagged"}
 
-COMPLETE = False
-"""While checks, playbooks and runbooks still land one by one, a joint whose other half is not there yet is skipped."""
+# What the catalogue promises and nobody has written yet. Runbooks and playbooks may name these checks, checks may name
+# these playbooks (reports then say that there is none); every other name has to lead somewhere.
+PLANNED_CHECKS = frozenset(
+    [
+        "admin-ssh-hardened",
+        "administrator-default-absent",
+        "backup-mx-queues",
+        "backup-recent",
+        "blocklists-in-use-alive",
+        "chroot-resolver-current",
+        "connection-limits-set",
+        "contact-sheet-complete",
+        "contacts-independent",
+        "dane-matches",
+        "dane-rollover-ready",
+        "destinations-accepting",
+        "dkim-key-matches-signer",
+        "dmarc-report-mailbox-accepts",
+        "firewall-default-deny",
+        "helo-name-resolves",
+        "helper-failure-defers",
+        "listeners-expected",
+        "login-guessing-blocked",
+        "mail-files-private",
+        "mail-log-written",
+        "mta-config-parses",
+        "mta-sts-covers-mx",
+        "mta-supported",
+        "outbound-abuse-absent",
+        "outbound-filtered",
+        "outbound-limited",
+        "probe-reaches-rcpt",
+        "queue-healthy",
+        "reboot-not-pending",
+        "relay-restrictions-effective",
+        "release-supported",
+        "resolver-redundant",
+        "restore-rehearsed",
+        "roles-reach-people",
+        "security-updates-applied",
+        "sender-bound-to-login",
+        "spool-space-available",
+        "tls-certificate-as-on-disk",
+        "trusted-networks-narrow",
+    ]
+)
+PLANNED_PLAYBOOKS = frozenset(
+    [
+        "authentication-records",
+        "dkim-signing",
+        "submission",
+        "tls",
+        "smtp-hygiene",
+        "outbound-limits",
+        "connection-limits",
+        "resolver",
+        "ssh",
+        "firewall",
+        "updates",
+        "login-guessing",
+        "backup",
+        "monitoring",
+    ]
+)
+STRICT = False
 
 
 def must(holds: bool, joint: str) -> None:
-    """A joint that has to meet."""
-    if not holds and not COMPLETE:
-        pytest.skip(f"not landed yet: {joint}")
+    """A joint that has to meet at the end of every change, but may lag while several land at once."""
+    if not holds and not STRICT:
+        pytest.skip(f"lags behind: {joint}")
     assert holds, joint
 
 
@@ -90,10 +153,25 @@ def findings_of(runbook: Path) -> list[str]:
     return front_matter(runbook).get("findings") or []
 
 
+def modules_with_tests() -> set[str]:
+    """Checks that a file in tests/checks imports, or that one is named after."""
+    found = set()
+    for path in (ROOT / "tests" / "checks").glob("test_*.py"):
+        text = path.read_text(encoding="utf-8")
+        found.add(path.stem.removeprefix("test_"))
+        found.update(re.findall(r"auditor\.checks\.(\w+)", text))
+        for names in re.findall(r"from auditor\.checks import (?:\(([^)]*)\)|([^\n(]*))", text):
+            found.update(re.findall(r"(\w+)(?: as \w+)?", " ".join(names)))
+    return found
+
+
+TESTED = modules_with_tests()
+
+
 @every_check
-def test_a_check_has_its_own_test_file(check: Check):
-    path = ROOT / "tests" / "checks" / f"test_{check.id.replace('-', '_')}.py"
-    must(path.is_file(), f"tests/checks/{path.name}")
+def test_a_check_has_a_test_of_its_own(check: Check):
+    module = check.id.replace("-", "_")
+    must(module in TESTED, f"tests/checks/test_{module}.py")
 
 
 @every_check
@@ -119,14 +197,16 @@ def test_the_playbook_of_a_check_exists_and_has_its_tag(check: Check):
     if isinstance(check.remedy, ByHand):
         return
     name = check.remedy.name
-    must((ROOT / "playbooks" / f"{name}.yml").is_file(), f"playbooks/{name}.yml")
+    if not (ROOT / "playbooks" / f"{name}.yml").is_file():
+        assert name in PLANNED_PLAYBOOKS, f"playbooks/{name}.yml"
+        pytest.skip(f"the playbook {name} is planned")
     must(check.id in playbook_tags(name), f"tag {check.id} in playbooks/{name}.yml")
 
 
 @every_check
 def test_the_runbook_of_a_check_exists_and_lists_it(check: Check):
     path = ROOT / "runbooks" / f"{check.runbook}.md"
-    must(path.is_file(), f"runbooks/{path.name}")
+    assert path.is_file()
     must(check.id in findings_of(path), f"{check.id} in runbooks/{path.name}")
 
 
@@ -136,22 +216,21 @@ def test_no_runbook_names_a_check_that_is_gone_and_none_is_named_twice(path: Pat
     others = {check for other in RUNBOOKS if other != path for check in findings_of(other)}
     assert len(named) == len(set(named))
     assert not set(named) & others
-    gone = sorted(set(named) - REGISTRY.checks.keys())
-    must(not gone, f"{path.name} names {gone}, which is no check")
+    assert not set(named) - REGISTRY.checks.keys() - PLANNED_CHECKS
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
 def test_tags_of_playbooks_are_checks_of_that_playbook(path: Path):
     for tag in playbook_tags(path.stem) - RESERVED_TAGS:
-        must(tag in REGISTRY.checks, f"the tag {tag} names no check")
+        assert tag in REGISTRY.checks or tag in PLANNED_CHECKS, f"the tag {tag} names no check"
 
 
 def test_every_playbook_runs_in_the_safe_order_or_is_an_incident_action():
     order = {
         play.get("ansible.builtin.import_playbook") for play in load_yaml(ROOT / "playbooks" / "site.yml")
     }
-    wanted = {f"{check.remedy.name}.yml" for check in CHECKS if isinstance(check.remedy, Playbook)}
-    must(wanted <= order, f"{sorted(wanted - order)} in site.yml")
+    wanted = {check.remedy.name for check in CHECKS if isinstance(check.remedy, Playbook)}
+    assert {f"{name}.yml" for name in wanted - PLANNED_PLAYBOOKS} <= order
 
 
 def test_the_generated_pages_are_current():

@@ -111,6 +111,7 @@ def report(
     lines = Lines(
         inventory=_relative(given.get("inventory")),
         playbooks=str(place),
+        available=frozenset(path.stem for path in place.glob("*.yml")),
         example=str(place.parent / "inventory.example.yml"),
     )
     shown = _output.Shown(scan=scan, checks=registry.checks, lines=lines, verbose=given["verbose"])

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from auditor import __version__
-from auditor.model import ByHand, Check, Finding, Host, Status, Subject
+from auditor.model import Check, Finding, Host, Status, Subject
 from auditor.report.json import stamp
 from auditor.report.wording import (
     Lines,
@@ -111,8 +111,8 @@ def _article(finding: Finding, subjects: list[Subject], checks: Mapping[str, Che
         rows.append(("Why", _text(why(checks.get(finding.check)))))
     if words:
         rows.append(("Fix", f"<code>{_text(' '.join(words))}</code>"))
-    elif isinstance(finding.remedy, ByHand):
-        rows.append(("By hand", _text(finding.remedy.steps)))
+    else:
+        rows.append(("By hand", escape(lines.by_hand(finding))))
     rows.append(("Guide", f"<code>{_text(' '.join(lines.guide(finding, subjects)))}</code>"))
     if finding.references:
         rows.append(("More", _text("; ".join(finding.references))))

@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape, quoteattr
 
-from auditor.model import ByHand, Finding, Status
+from auditor.model import Finding, Status
 from auditor.report.json import stamp
 from auditor.report.wording import Lines, observation, visible
 from auditor.scan import Scan, TargetFindings
@@ -55,9 +55,7 @@ def _case(finding: Finding, target: TargetFindings, lines: Lines) -> str:
 
 
 def _detail(finding: Finding, target: TargetFindings, lines: Lines) -> str:
-    repair = " ".join(lines.fix(finding, target.subjects))
-    if isinstance(finding.remedy, ByHand):
-        repair = visible(finding.remedy.steps)
+    repair = " ".join(lines.fix(finding, target.subjects)) or lines.by_hand(finding)
     return "\n".join(
         [
             *map(observation, finding.observed),

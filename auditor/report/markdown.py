@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from auditor.model import ByHand, Check, Finding
+from auditor.model import Check, Finding
 from auditor.report.json import stamp, summary
 from auditor.report.wording import Lines, observation, open_failures, the_rest, visible, why
 from auditor.scan import Scan
@@ -44,8 +44,8 @@ def _lines(scan: Scan, checks: Mapping[str, Check], lines: Lines) -> Iterator[st
         words = lines.fix(finding, subjects)
         if words:
             yield f"- Fix: `{' '.join(words)}`"
-        elif isinstance(finding.remedy, ByHand):
-            yield f"- By hand: {safe(finding.remedy.steps)}"
+        else:
+            yield f"- By hand: {safe(lines.by_hand(finding))}"
         yield f"- Guide: `{' '.join(lines.guide(finding, subjects))}`"
         if finding.references:
             yield f"- References: {'; '.join(map(safe, finding.references))}"

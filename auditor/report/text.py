@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from auditor import __version__
-from auditor.model import ByHand, Check, Finding, Host, Severity, Status
+from auditor.model import Check, Finding, Host, Severity, Status
 from auditor.report.wording import (
     Lines,
     counted,
@@ -99,8 +99,8 @@ class TextReport:
         words = self.lines.fix(finding, target.subjects)
         if words:
             yield _labelled("Fix", _command(words, _room(options, used=INDENT + LABEL + 1)))
-        elif isinstance(finding.remedy, ByHand):
-            yield _labelled("By hand", Text(visible(finding.remedy.steps)))
+        else:
+            yield _labelled("By hand", Text(self.lines.by_hand(finding)))
         yield _labelled(
             "Guide",
             _command(self.lines.guide(finding, target.subjects), _room(options, used=INDENT + LABEL + 1)),
@@ -190,7 +190,7 @@ class TextReport:
                 self.lines.guide(critical[0], subjects),
                 "critical: walks you through containing it, step by step",
             )
-        repairable = [finding for finding in failed if not isinstance(finding.remedy, ByHand)]
+        repairable = [finding for finding in failed if self.lines.repairs(finding)]
         if repairable:
             if self.lines.inventory is None:
                 yield (

@@ -103,6 +103,8 @@ class Lines:
     inventory: str | None = None
     """As given with -i; without one, the lines name the file that the user is going to write."""
     playbooks: str = "playbooks"
+    available: frozenset[str] | None = None
+    """Names of the playbooks that this installation has; None where that was not looked up."""
     example: str = "inventory.example.yml"
     """The inventory to start from: beside the playbooks."""
 
@@ -113,14 +115,28 @@ class Lines:
 
     def fix(self, finding: Finding, subjects: Iterable[Subject]) -> tuple[str, ...]:
         """Words of the ansible-playbook line, () where the repair needs a person."""
+        if not self.repairs(finding) or isinstance(finding.remedy, ByHand):
+            return ()
+        hosts = self.hosts(finding, subjects)
+        limit = ("-l " + shlex.quote(",".join(hosts)),) if hosts else ()
+        path = shlex.quote(f"{self.playbooks}/{finding.remedy.name}.yml")
+        return (f"ansible-playbook -i {self.inventory_word}", path, *limit, f"--tags {finding.check}")
+
+    def repairs(self, finding: Finding) -> bool:
+        """There is a playbook for it, here and now: a line that cannot run is worse than none."""
         match finding.remedy:
             case ByHand():
-                return ()
+                return False
             case Playbook(name):
-                hosts = self.hosts(finding, subjects)
-                limit = ("-l " + shlex.quote(",".join(hosts)),) if hosts else ()
-                path = shlex.quote(f"{self.playbooks}/{name}.yml")
-                return (f"ansible-playbook -i {self.inventory_word}", path, *limit, f"--tags {finding.check}")
+                return self.available is None or name in self.available
+
+    def by_hand(self, finding: Finding) -> str:
+        """What a person has to do where no playbook does it."""
+        match finding.remedy:
+            case ByHand(steps):
+                return visible(steps)
+            case Playbook(name):
+                return f"this version has no playbook {name} yet; auditor explain {finding.check} says what is right"
 
     def hosts(self, finding: Finding, subjects: Iterable[Subject]) -> tuple[str, ...]:
         """The hosts that the repair has to run on."""

@@ -157,6 +157,14 @@ def test_why_is_the_first_sentence_of_the_page(page, first):
     assert why(Check(**{**changed, "page": page})) == first
 
 
+def test_a_playbook_that_is_not_there_is_no_fix():
+    found = finding("relay-closed")
+    lines = Lines(available=frozenset({"tls"}))
+    assert lines.fix(found, ()) == ()
+    assert "has no playbook close-relay yet" in lines.by_hand(found)
+    assert Lines(available=frozenset({"close-relay"})).fix(found, ())[0].startswith("ansible-playbook")
+
+
 def test_the_guide_knows_how_the_scan_came_in():
     def guide(lines, host, found):
         return " ".join(lines.guide(found, (host, Domain(name="example.org", hosts=("mx1.example.org",)))))
