@@ -16,6 +16,7 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 def leaf(
     *names: str,
     days: float = 60,
+    age: float = 400,
     issuer: str = "Lab CA",
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None,
 ) -> bytes:
@@ -31,7 +32,7 @@ def leaf(
         .issuer_name(name(issuer))
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(NOW - timedelta(days=400))
+        .not_valid_before(NOW - timedelta(days=age))
         .not_valid_after(NOW + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
         .sign(key, hashes.SHA256())

@@ -45,6 +45,8 @@ class MailServer:
     data: str = "250 2.0.0 Ok: queued as 4F"
     injects: bool = False
     """Executes what came in clear behind STARTTLS."""
+    one_hello: bool = False
+    """Refuses a second EHLO, as OpenSMTPD does."""
     hangs_up_after: int = 0
     """Commands on one connection; 0 is never."""
     log: list[str] = field(default_factory=list)
@@ -101,6 +103,8 @@ class _Connection:
     def _smtp(self, verb: str, line: str) -> str:
         server, tls = self.server, self.tls is not None
         if verb in {"EHLO", "HELO"}:
+            if server.one_hello and self._helo:
+                return "503 5.5.1 Already identified"
             self._helo = line[5:]
             if verb == "HELO":
                 return "250 mx1.example.org"
@@ -133,6 +137,7 @@ class _Connection:
             self._closed = True
             raise result
         self.tls = result
+        self._helo = ""
         self._out.clear()
         if self.server.injects and self._left_in_clear:
             await self.send(self._left_in_clear)

@@ -32,7 +32,10 @@ def judge(sessions: SmtpSessions) -> Verdict:
         if stuck
         else None,
         unseen,
-        Passed(f"a transaction as far as RCPT goes through at {len(sessions.doors)} addresses"),
+        Passed(
+            f"a transaction as far as {'the end of a message' if sessions.message_taken else 'RCPT'} goes "
+            f"through at {len(sessions.doors)} addresses"
+        ),
     )
 
 

@@ -1,7 +1,8 @@
 """The certificate will not expire within two weeks.
 
 Renewal runs by itself until it does not: a hook that failed, a port that was closed. Two weeks are time to notice;
-certificates of 90 days are renewed a month before.
+certificates of 90 days are renewed a month before. A certificate that the mail program makes by itself for an hour, as
+Exim does when it has none, is not held to this.
 """
 
 from auditor.evidence.access import AccessGreetings
@@ -38,7 +39,9 @@ def judge(
     ending = [
         (one, left)
         for one in presented(doors)
-        if one.certificate and (left := one.certificate.days_left(moment.taken_at)) < DAYS
+        if one.certificate
+        and not one.certificate.made_on_the_fly
+        and (left := one.certificate.days_left(moment.taken_at)) < DAYS
     ]
     return weigh(
         Failed(

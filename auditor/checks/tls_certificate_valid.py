@@ -4,11 +4,13 @@ Mail programs of users refuse to connect, or teach their users to click warnings
 servers TLS is opportunistic: a self-signed certificate on port 25 keeps no mail away unless the domain publishes
 MTA-STS, so there it weighs little. Expired ones weigh more, for they show that nobody renews them.
 The chain is verified against the certificate authorities of the machine that scans, the name against the
-subject alternative names; a domain with DANE is judged by dane-matches.
+subject alternative names. A TLSA record of usage 3 that matches vouches for any certificate on port 25: then neither
+name nor date nor signer count there (RFC 7672 section 3.1.1).
 """
 
 from auditor.evidence.access import AccessGreetings
 from auditor.evidence.certificates import presented
+from auditor.evidence.dane import TlsaRecords, vouched_for
 from auditor.evidence.smtp import SmtpSessions, SubmissionSessions
 from auditor.evidence.tls_trials import SMTP_PORT, tls_doors
 from auditor.model import (
@@ -33,12 +35,18 @@ def judge(
     smtp: SmtpSessions | Unavailable,
     submission: SubmissionSessions | Unavailable,
     access: AccessGreetings | Unavailable,
+    dane: TlsaRecords | Unavailable,
 ) -> Verdict:
     """Every door with TLS."""
     doors, gaps = tls_doors(smtp, submission, access)
     if not doors and not gaps:
         return NotApplicable("nothing here speaks TLS")
-    faulty = [(one, fault) for one in presented(doors) for fault in one.faults(host.name, moment.taken_at)]
+    faulty = [
+        (one, fault)
+        for one in presented(doors)
+        if not (one.door.port == SMTP_PORT and vouched_for(dane, one.door.session.chain))
+        for fault in one.faults(host.name, moment.taken_at)
+    ]
     for_users = any(one.door.port != SMTP_PORT for one, _ in faulty)
     expired = any(fault.startswith("expired") for _, fault in faulty)
     on_25 = Severity.MEDIUM if expired else Severity.LOW

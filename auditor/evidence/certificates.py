@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -38,6 +38,11 @@ class Certificate:
     def self_signed(self) -> bool:
         """Nobody else vouches for it."""
         return self.subject == self.issuer
+
+    @property
+    def made_on_the_fly(self) -> bool:
+        """Exim without a certificate makes one by itself that lives an hour, and then the next: none ever ends."""
+        return self.self_signed and self.not_after - self.not_before <= timedelta(days=1)
 
     def covers(self, name: str) -> bool:
         """The name is in it; a star stands for exactly one left label (RFC 9525 section 6.3)."""

@@ -126,3 +126,12 @@ def compare(tlsa: TlsaRecords, sessions: SmtpSessions, host: str, at: datetime) 
         else:
             unseen.append(session.tls or Unavailable(Reason.TLS_FAILED, f"{door.where}: TLS was not tried"))
     return DaneView(refusing=tuple(refusing), met=tuple(met), unseen=tuple(unseen))
+
+
+def vouched_for(records: TlsaRecords | Unavailable, chain: tuple[bytes, ...]) -> bool:
+    """A secure DANE-EE record matches the leaf: name, date and signer do not count (RFC 7672 section 3.1.1)."""
+    return (
+        isinstance(records, TlsaRecords)
+        and records.secure
+        and any(record.usage == DANE_EE and matches(record, chain) for record in records.records)
+    )

@@ -33,6 +33,7 @@ WANTED = (
     "smtpd_client_restrictions",
     "smtpd_data_restrictions",
     "smtpd_end_of_data_restrictions",
+    "smtpd_forbid_bare_newline",
     "smtpd_helo_restrictions",
     "smtpd_milters",
     "smtpd_recipient_restrictions",
@@ -208,3 +209,9 @@ def milter_sockets(settings: PostfixSettings) -> Iterator[str]:
     ):
         path = settings.get("smtpd_sasl_path")
         yield path if ":" in path else f"unix:{path}"
+
+
+def takes_bare_newlines(settings: PostfixSettings) -> bool | None:
+    """What smtpd_forbid_bare_newline leaves open at port 25; None where this version does not know it."""
+    said = settings.get("smtpd_forbid_bare_newline")
+    return None if not said else said.lower() == "no"

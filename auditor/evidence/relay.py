@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from auditor.evidence.refusals import Meaning, meaning_of, no_answer
-from auditor.evidence.relay_vectors import VECTORS, Vector
+from auditor.evidence.relay_vectors import USUAL, VECTORS, Vector
 from auditor.evidence.reply import Reply
 from auditor.evidence.smtp import Transaction
 from auditor.model import Observation, Reason, Unavailable
@@ -88,12 +88,16 @@ class Phase:
         transaction = attempt.transaction
         reply = transaction.decisive
         if isinstance(reply, Unavailable):
-            return reply
+            return Handover.CLOSED if self._refuses_name(attempt.form, reply) else reply
         if transaction.data is not None:
             return Handover.OPEN if reply.positive else Handover.CLOSED
         if meaning_of(reply) is Meaning.ACCEPTED:
             return Handover.SUSPECT if attempt.form.local and self.catches_all else Handover.OPEN
         return self._doubt(attempt.form, reply) or Handover.CLOSED
+
+    def _refuses_name(self, form: Vector, reply: Unavailable) -> bool:
+        """The borrowed EHLO name was refused as such, while the scan's own is taken."""
+        return form.helo != USUAL and reply.reason is Reason.PROBER_REFUSED and not _is_about_us(self.control)
 
     def _doubt(self, form: Vector, reply: Reply) -> Unavailable | None:
         """Why this refusal is none of relaying."""
@@ -120,7 +124,7 @@ def _accepted(transaction: Transaction | None) -> bool:
 
 
 def _privileged(form: Vector) -> bool:
-    return not form.sender.startswith("<{F}>")
+    return form.helo != USUAL or not form.sender.startswith("<{F}>")
 
 
 def _is_about_us(control: Transaction | None) -> bool:

@@ -101,6 +101,15 @@ class SmtpSessions:
 
     doors: tuple[Door, ...]
 
+    @property
+    def message_taken(self) -> bool:
+        """A whole message was handed over, with the operator's consent, and taken."""
+        return any(
+            transaction is not None and isinstance(transaction.data, Reply) and transaction.data.positive
+            for _, session in open_doors(self.doors)
+            for transaction in (session.transaction, session.transaction_tls)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionSessions:

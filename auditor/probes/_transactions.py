@@ -47,12 +47,15 @@ class Envelope:
 async def hand_in(
     talk: Dialogue, envelopes: Iterable[Envelope], done: list[Transaction], *, helo: str, pipelined: bool
 ) -> None:
-    """Each envelope in turn on a connection that has said `helo` already. Results so far stay in `done`."""
+    """Each envelope in turn on a connection that has said `helo` already. Results so far stay in `done`.
+
+    Stops at an envelope with another EHLO name when the server takes no second EHLO, as OpenSMTPD does.
+    """
     burst = pipelined and "PIPELINING" in talk.extensions
     for name, group in groupby(envelopes, key=lambda envelope: envelope.helo):
-        if name != helo:
-            await talk.hello(name)
-            helo = name
+        if name != helo and not (await talk.hello(name)).positive:
+            return
+        helo = name
         if burst:
             await _burst(talk, tuple(group), done)
         else:
@@ -85,11 +88,16 @@ async def transact(
     reason = Reason.CONNECTION_LOST
     while len(done) < len(envelopes) and losses < LOST_CONNECTIONS:
         chunk, ready = envelopes[len(done) : len(done) + PER_CONNECTION], False
+        helo = chunk[0].helo
         try:
             async with visit.dialogue() as (talk, _):
-                await _prepare(talk, visit, chunk[0].helo, encrypted=encrypted)
+                hello = await _prepare(talk, visit, helo, encrypted=encrypted)
                 ready = True
-                await hand_in(talk, chunk, done, helo=chunk[0].helo, pipelined=pipelined)
+                if hello.positive:
+                    await hand_in(talk, chunk, done, helo=helo, pipelined=pipelined)
+                else:
+                    refused = Unavailable(Reason.PROBER_REFUSED, f"{visit.where}: EHLO {helo}: {hello}")
+                    done.extend(e.became(refused) for e in _first_group(chunk))
         except CannotLook as lost:
             if not ready:
                 return (*done, *(e.became(lost.as_unavailable()) for e in envelopes[len(done) :]))
@@ -102,11 +110,15 @@ async def transact(
     return (*done, *(e.became(given_up) for e in envelopes[len(done) :]))
 
 
-async def _prepare(talk: Dialogue, visit: Visit, helo: str, *, encrypted: bool) -> None:
-    """Up to the point where mail may be handed in."""
+def _first_group(envelopes: Sequence[Envelope]) -> Iterable[Envelope]:
+    """Those at the head that share one EHLO name."""
+    return next(iter(groupby(envelopes, key=lambda envelope: envelope.helo)))[1]
+
+
+async def _prepare(talk: Dialogue, visit: Visit, helo: str, *, encrypted: bool) -> Reply:
+    """Up to the point where mail may be handed in; gives the reply to the last EHLO."""
     hello = await talk.hello(helo)
-    if encrypted and not visit.implicit_tls:
+    if encrypted and not visit.implicit_tls and hello.positive:
         await talk.start_tls(visit.offer)
         hello = await talk.hello(helo)
-    if not hello.positive:
-        raise CannotLook(Reason.PROBER_REFUSED, f"{visit.where}: EHLO {helo} was answered {hello}")
+    return hello

@@ -173,3 +173,24 @@ async def test_every_form_is_tried_with_thorough():
     recipients = {line for line in server.log if line.startswith("RCPT")}
     assert len(recipients) == 34
     assert 'RCPT TO:<"auditor-0123456789ab@scanner.example.net"@example.org>' in recipients
+
+
+async def test_a_server_that_takes_one_ehlo_only_is_asked_on_a_new_connection():
+    server = MailServer(rcpt=accepts(lambda helo, *_: helo == "example.org"), one_hello=True)
+    finding = await find("relay-closed", network(smtp=server))
+    assert finding.status is Status.FAILED
+    assert {fact["vector"] for fact in finding.observed} == {"R50"}
+
+
+async def test_a_server_that_refuses_its_own_domain_as_ehlo_name_is_closed_to_it():
+    refusal = "550 5.7.1 Helo command rejected: you are not me"
+    server = MailServer(verbs={"EHLO example.org": refusal, "HELO example.org": refusal})
+    finding = await find("relay-closed", network(smtp=server))
+    assert finding.status is Status.PASSED
+
+
+async def test_a_server_that_refuses_our_ehlo_name_has_not_been_asked():
+    refusal = "550 5.7.1 Helo command rejected: need fully-qualified hostname"
+    server = MailServer(verbs={"EHLO": refusal, "HELO": refusal})
+    finding = await find("relay-closed", network(smtp=server))
+    assert (finding.status, finding.reason) == (Status.UNKNOWN, Reason.PROBER_REFUSED)

@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 
 from auditor.model import Reason, Severity, Status
@@ -5,6 +7,7 @@ from auditor.net import CannotLook
 from tests.certificates import leaf, session
 from tests.mail_server import MailServer, network
 from tests.scanning import find
+from tests.scripted import answer
 
 HOST = "mx1.example.org"
 
@@ -51,3 +54,13 @@ async def test_a_handshake_that_fails_is_unknown(reason: Reason):
     server = MailServer(handshake=CannotLook(reason, "no session"))
     finding = await find("tls-certificate-valid", network(smtp=server))
     assert (finding.status, finding.reason) == (Status.UNKNOWN, reason)
+
+
+@pytest.mark.parametrize(("secure", "status"), [(True, Status.PASSED), (False, Status.FAILED)])
+async def test_a_self_signed_certificate_that_dane_vouches_for_is_good_between_servers(secure, status):
+    der = leaf("anything", issuer="anything", days=-5)
+    here = network(smtp=MailServer(handshake=session(der, trusted=False)))
+    name = "_25._tcp.mx1.example.org"
+    record = f"3 0 1 {hashlib.sha256(der).hexdigest()}"
+    here.resolver.table = {**here.resolver.table, (name, "TLSA"): answer(name, "TLSA", record, secure=secure)}
+    assert (await find("tls-certificate-valid", here)).status is status
