@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from auditor.collect import Collector, Key
 from auditor.discover import Target, discover, merge
-from auditor.evidence.dns import Existence
+from auditor.evidence.dns import Existence, HostAddresses
+from auditor.evidence.mta import MtaRunning
 from auditor.judge import Evidence, judge_all
 from auditor.model import AcceptedRisk, Check, Domain, Finding, Host, Options, Severity, Status, Subject
 from auditor.net import CannotLook, Network
@@ -94,6 +95,18 @@ class Scan:
     def findings(self) -> tuple[Finding, ...]:
         """Of all targets, in their order."""
         return tuple(finding for target in self.targets for finding in target.findings)
+
+    def addresses(self, host: Host) -> tuple[str, ...]:
+        """As the target was given, else as they were looked up."""
+        seen = self.record.evidence.get(host, HostAddresses)
+        return host.addresses or (seen.every if isinstance(seen, HostAddresses) else ())
+
+    def mta(self, host: Host) -> str | None:
+        """Which mail program was seen running inside; None where nobody looked."""
+        seen = self.record.evidence.get(host, MtaRunning)
+        if not isinstance(seen, MtaRunning):
+            return None
+        return " and ".join(dict.fromkeys(daemon.mta.value for daemon in seen.daemons)) or "none"
 
     @property
     def seconds(self) -> float:

@@ -7,10 +7,14 @@ from datetime import date
 import pytest
 
 from auditor.discover import Target
-from auditor.model import AcceptedRisk, Declared, Options, Reason, SshTarget, Status
+from auditor.evidence.dns import HostAddresses
+from auditor.evidence.mta import Mta, MtaDaemon, MtaRunning
+from auditor.judge import Evidence
+from auditor.model import AcceptedRisk, Declared, Host, Moment, Options, Reason, SshTarget, Status
 from auditor.net import CannotLook
 from auditor.scan import Look, Request, UnknownTarget, scan
 from tests.catalogue import registry
+from tests.report.scans import BEGUN
 from tests.scripted import ScriptedNetwork, ScriptedStream
 
 TABLE = {
@@ -94,3 +98,21 @@ def test_an_accepted_risk_does_not_hide_what_could_not_be_seen():
     found = scanned(targets=(Target("mx1.example.org", Declared(accepted_risks=(risk,)), WAY),))
     (finding,) = (f for f in found.findings if f.check == "host-rested")
     assert (finding.status, finding.accepted) == (Status.UNKNOWN, None)
+
+
+def test_a_host_is_described_by_what_was_seen_of_it():
+    found = scanned(targets=(Target("198.51.100.10"),))
+    host = Host(name="mx1.example.org")
+    seen = {
+        (Host, host.name, HostAddresses): HostAddresses(v4=("198.51.100.10",), v6=("2001:db8::10",)),
+        (Host, host.name, MtaRunning): MtaRunning(
+            daemons=(MtaDaemon(mta=Mta.POSTFIX, pid=1, command="master"),)
+        ),
+    }
+    described = replace(
+        found, record=replace(found.record, evidence=Evidence((host,), Options(), Moment(BEGUN), seen))
+    )
+    assert described.addresses(host) == ("198.51.100.10", "2001:db8::10")
+    assert described.mta(host) == "postfix"
+    assert found.addresses(host) == ()
+    assert found.mta(host) is None

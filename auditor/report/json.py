@@ -34,7 +34,7 @@ def document(scan: Scan) -> dict[str, Any]:
         "targets": [
             {
                 "target": target.target,
-                "subjects": [_subject(subject) for subject in target.subjects],
+                "subjects": [_subject(subject, scan) for subject in target.subjects],
                 "findings": [_finding(finding) for finding in target.findings],
             }
             for target in scan.targets
@@ -59,13 +59,13 @@ def summary(scan: Scan) -> dict[str, int]:
     }
 
 
-def _subject(subject: Subject) -> dict[str, Any]:
+def _subject(subject: Subject, scan: Scan) -> dict[str, Any]:
     if isinstance(subject, Host):
         return {
             "kind": "host",
             "name": subject.name,
-            "addresses": list(subject.addresses),
-            "mta": None,
+            "addresses": list(scan.addresses(subject)),
+            "mta": scan.mta(subject),
             "domains": list(subject.domains),
         }
     return {"kind": "domain", "name": subject.name, "hosts": list(subject.hosts)}

@@ -69,8 +69,13 @@ class TextReport:
     def _target(self, target: TargetFindings, options: ConsoleOptions) -> Iterator[RenderableType]:
         for subject in target.subjects:
             if isinstance(subject, Host):
-                about = ", ".join(subject.addresses) or ("mail host of " + ", ".join(subject.domains))
-                about = about if subject.addresses or subject.domains else "mail host"
+                parts = (
+                    ", ".join(self.scan.addresses(subject)),
+                    self.scan.mta(subject),
+                    ", ".join(subject.domains),
+                )
+                words = ("", "runs ", "mail host of ")
+                about = "; ".join(word + part for word, part in zip(words, parts, strict=True) if part)
             else:
                 about = "mail domain, served by " + (", ".join(subject.hosts) or "no host")
             yield Text.assemble((visible(subject.name), "bold"), "  ", (visible(about), "dim"))
