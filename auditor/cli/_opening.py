@@ -81,8 +81,10 @@ def _finding(given: Given, host: str) -> Mapping[str, str]:
 
 def _runbook(given: Given, finding: Mapping[str, str]) -> str:
     """The runbook that was named, or the one that the finding or the alert leads to."""
-    if given["runbook"]:
-        return str(given["runbook"])
+    if given["named"] and given["runbook"]:
+        raise ValueError("name the runbook once")
+    if given["named"] or given["runbook"]:
+        return str(given["named"] or given["runbook"])
     if finding.get("runbook"):
         return finding["runbook"]
     if given["alert"]:
@@ -90,7 +92,7 @@ def _runbook(given: Given, finding: Mapping[str, str]) -> str:
             if given["alert"] in runbook.front.alerts:
                 return runbook.id
         raise LookupError(f"no runbook answers the alert {given['alert']!r}")
-    raise ValueError("give --runbook NAME, --from SCAN.json --finding CHECK, or --alert NAME")
+    raise ValueError("give a RUNBOOK, --from SCAN.json --finding CHECK, or --alert NAME")
 
 
 def _machine(given: Given, host: str) -> Target | None:

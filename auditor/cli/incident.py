@@ -52,7 +52,8 @@ def _call(name: str, /, **given: Any) -> None:
 
 
 @command.command("open")
-@click.option("--runbook", metavar="NAME", help="Which runbook to follow.")
+@click.argument("named", required=False, metavar="[RUNBOOK]")
+@click.option("--runbook", metavar="NAME", help="The same as RUNBOOK.")
 @click.option("--from", "scan", type=FILE, metavar="SCAN.json", help="A saved scan that holds --finding.")
 @click.option("--finding", metavar="CHECK", help="The failed check that leads here.")
 @click.option("--alert", metavar="NAME", help="The alert that leads here, as a runbook names it.")
@@ -68,7 +69,7 @@ def _call(name: str, /, **given: Any) -> None:
 @click.option("--began", default="", metavar="TIME", help="When it really began, as far as known.")
 @working
 def open_command(**given: Any) -> None:
-    """Open an incident: from a finding, from an alert, or by hand."""
+    """Open an incident: by hand with a RUNBOOK, from a finding, or from an alert."""
     _call("open", **given)
 
 

@@ -125,18 +125,23 @@ def _note_removed(desk: Desk, step: Step, code: int) -> None:
         desk.incident.record("removed", desk.place(step), {"count": preview.count, "exit": code}, (kept,))
 
 
-def _extra(desk: Desk, step: Step, args: Mapping[str, str | int | bool]) -> dict[str, str | int | bool]:
-    """Extra variables of a playbook, with the incident's name and every `{{ name }}` filled."""
+def _extra(
+    desk: Desk, step: Step, play: str, args: Mapping[str, str | int | bool]
+) -> dict[str, str | int | bool]:
+    """Extra variables of a playbook, with the incident's name (also as its role calls it) and every `{{ name }}` filled."""
+    own = f"{play.removesuffix('.yml').replace('-', '_')}_incident"
     filled = {
         name: desk.filled(value, step) if isinstance(value, str) else value for name, value in args.items()
     }
-    return {"incident_id": desk.state.incident, **filled}
+    return {"incident_id": desk.state.incident, own: desk.state.incident, **filled}
 
 
 def rehearse(desk: Desk, step: Step) -> Outcome:
     """Check mode with the differences shown; nothing is changed."""
     assert step.words.play is not None, "lint saw to it"
-    played = desk.world.play(step.words.play, _extra(desk, step, step.words.args), check_mode=True)
+    played = desk.world.play(
+        step.words.play, _extra(desk, step, step.words.play, step.words.args), check_mode=True
+    )
     for line in lines_shown(essence(played.output), most=60):
         desk.say(f"    {line}")
     if played.good:
@@ -160,7 +165,9 @@ def _ansible(desk: Desk, step: Step, given: Given) -> Outcome:
     outcome = _play(desk, step, step.words.play, step.words.args, given.out)
     if outcome.result is not Progress.OK:
         return outcome
-    again = desk.world.play(step.words.play, _extra(desk, step, step.words.args), check_mode=True)
+    again = desk.world.play(
+        step.words.play, _extra(desk, step, step.words.play, step.words.args), check_mode=True
+    )
     if not again.good or again.changed:
         return Outcome.failed(f"a second run would change {again.changed} things: it did not settle")
     _ask_after(desk, step)
@@ -168,7 +175,7 @@ def _ansible(desk: Desk, step: Step, given: Given) -> Outcome:
 
 
 def _play(desk: Desk, step: Step, play: str, args: Mapping[str, str | int | bool], out: str) -> Outcome:
-    played = desk.world.play(play, _extra(desk, step, args), check_mode=False)
+    played = desk.world.play(play, _extra(desk, step, play, args), check_mode=False)
     kept = desk.incident.store(out, played.output.encode("utf-8", "backslashreplace"))
     desk.incident.record(
         "step.acted", desk.place(step), {"exit": 0 if played.good else 1, "changed": played.changed}, (kept,)
@@ -231,7 +238,7 @@ def undo(desk: Desk, step: Step) -> Outcome:
     out = desk.incident.next_name(step.id, ".undo.out")
     words = step.words.undo
     if words is not None and words.play is not None:
-        played = desk.world.play(words.play, _extra(desk, step, words.args), check_mode=False)
+        played = desk.world.play(words.play, _extra(desk, step, words.play, words.args), check_mode=False)
         desk.incident.store(out, played.output.encode("utf-8", "backslashreplace"))
         return Outcome.ok() if played.good else Outcome.failed(f"playbook {words.play} failed")
     if words is not None and words.manual is not None:

@@ -15,7 +15,7 @@ from auditor.runbook.journal import Place
 from auditor.runbook.state import Progress, StepState
 from auditor.runbook.values import seconds
 from auditor.runbook.world import Outcome, measured
-from auditor.transport.remote import CannotReach
+from auditor.transport.remote import CannotReach, Program
 
 _MAY_BE_IN_PLACE = frozenset({Kind.COMMAND, Kind.ANSIBLE, Kind.MANUAL})
 _NEED_THE_QUEUE = frozenset({"queue.reduced-by-selection", "queue.not-growing"})
@@ -195,8 +195,19 @@ class Engine:
     def _phase_ended(self, step: Step) -> None:
         coming = self.next_step()
         if coming is None or coming.phase != step.phase:
+            self._compare_clocks()
             self.desk.say(f"  Write this on paper: {self.desk.state.incident} {self.desk.incident.head()}")
             self.desk.incident.drop_anchor()
+
+    def _compare_clocks(self) -> None:
+        """Note how far the host's clock is from ours: its log lines are read by it later."""
+        try:
+            ran = self.desk.world.remote.run(Program(text="date -u +%s", timeout=10), limit=100)
+        except CannotReach:
+            return
+        if ran.exit == 0 and ran.stdout.strip().isdigit():
+            offset = int(ran.stdout) - round(self.desk.world.clock.now().wall().timestamp())
+            self.desk.incident.record("clock", data={"host_ahead_by": offset})
 
     def jump(self, step: Step, target: str) -> None:
         """Go on at a later step of the same runbook; those between are passed over."""

@@ -21,7 +21,7 @@ from auditor.runbook.redact import Redaction, key_of
 from auditor.runbook.state import Progress, State, fold
 from auditor.runbook.waiting import spoken
 
-_QUIET: Final = frozenset({"step.acted", "temp.add", "manifest", "recheck", "removed"})
+_QUIET: Final = frozenset({"step.acted", "temp.add", "manifest", "recheck", "removed", "clock"})
 """Entries that matter to the machine alone; their steps tell the same to people."""
 
 

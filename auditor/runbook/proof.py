@@ -65,8 +65,8 @@ def _reading(line: bytes, number: int) -> Entry | Flaw:
     return entry
 
 
-def chain_flaw(content: bytes) -> Flaw | None:
-    """The first line that breaks the chain, or None."""
+def chain_flaw(content: bytes, anchors: Iterable[Anchor] = ()) -> Flaw | None:
+    """The first line that breaks the chain, or None. The anchors help to tell which of two neighbours was changed."""
     lines = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
     before, incident = BEFORE_THE_FIRST, None
     for number, line in enumerate(lines, 1):
@@ -74,7 +74,7 @@ def chain_flaw(content: bytes) -> Flaw | None:
         if isinstance(entry, Flaw):
             return entry
         if entry.prev != before:
-            return _culprit(lines, number)
+            return _culprit(lines, number, anchors)
         incident = incident or entry.inc
         if entry.inc != incident:
             return Flaw(line=number, text=f"line {number} belongs to {entry.inc}, not to {incident}")
@@ -86,17 +86,19 @@ def chain_flaw(content: bytes) -> Flaw | None:
     return None
 
 
-def _culprit(lines: list[bytes], number: int) -> Flaw:
-    """Two neighbours disagree: the later one is to blame when its own successor does not vouch for it either."""
+def _culprit(lines: list[bytes], number: int, anchors: Iterable[Anchor]) -> Flaw:
+    """Two neighbours disagree: the later one is to blame when neither its successor nor its anchor vouches for it."""
     after = _reading(lines[number], number + 1) if number < len(lines) else None
-    vouched = isinstance(after, Entry) and after.prev == digest(lines[number - 1])
-    if number == 1 or (after is not None and not vouched):
+    own = digest(lines[number - 1])
+    noted = [one for one in anchors if one.seq == number]
+    if isinstance(after, Entry):
+        vouched: bool | None = after.prev == own
+    else:
+        vouched = all(own.startswith(one.start) for one in noted) if noted else None
+    if number == 1 or vouched is False:
         return Flaw(line=number, text=f"line {number} was changed")
-    if after is None:
-        return Flaw(line=number - 1, text=f"line {number - 1} was changed (or line {number}, the last)")
-    return Flaw(
-        line=number - 1, text=f"line {number - 1} was changed: line {number} holds another hash of it"
-    )
+    told = f"line {number - 1} was changed: line {number} holds another hash of it"
+    return Flaw(line=number - 1, text=told if vouched else f"{told} (or line {number} itself was changed)")
 
 
 def anchor_flaws(content: bytes, anchors: Iterable[Anchor]) -> Iterator[Flaw]:
@@ -133,8 +135,8 @@ def file_flaws(folder: Path, entries: Iterable[Entry]) -> Iterator[Flaw]:
 
 def flaws(folder: Path, anchors: Iterable[Anchor] = ()) -> list[Flaw]:
     """Everything that is not as it was written, the first bad line first; empty when all is well."""
-    content = (folder / NAME).read_bytes()
-    broken = chain_flaw(content)
+    content, anchors = (folder / NAME).read_bytes(), tuple(anchors)
+    broken = chain_flaw(content, anchors)
     found = [broken] if broken is not None else []
     found += anchor_flaws(content, anchors)
     good = content.split(b"\n")[: (broken.line - 1) if broken is not None else None]

@@ -73,7 +73,7 @@ class Desk:
         return self.code("incident", *words, "--answers", str(self.answers))
 
     def open(self) -> None:
-        assert self.incident("open", "--runbook", "test", "--host", "mx1.example.org") == 0
+        assert self.incident("open", "test", "--host", "mx1.example.org") == 0
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_open_from_an_alert_finds_the_runbook_that_answers_it(desk):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--host", "mx1.example.org"), "give --runbook NAME"),
+        (("--host", "mx1.example.org"), "give a RUNBOOK"),
         (("--runbook", "nothing", "--host", "mx1.example.org"), "there is no runbook 'nothing'"),
         (("--runbook", "test", "--host", "not a host"), "neither a host name"),
         (("--alert", "weather", "--host", "mx1.example.org"), "no runbook answers the alert"),
@@ -123,6 +123,7 @@ def test_open_from_an_alert_finds_the_runbook_that_answers_it(desk):
             ("--from", "/nowhere.json", "--finding", "relay-closed", "--host", "mx1.example.org"),
             "No such file",
         ),
+        (("test", "--runbook", "test", "--host", "mx1.example.org"), "name the runbook once"),
         (("--finding", "relay-closed", "--host", "mx1.example.org"), "belong together"),
     ],
 )

@@ -76,8 +76,8 @@ def new_site(tmp_path):
 
 
 def boundaries():
-    """19 entries are written from the first step to the last, which the test below holds against a whole run."""
-    return [(at, moment) for at in range(1, 20) for moment in ("before", "after")]
+    """20 entries are written from the first step to the last, which the test below holds against a whole run."""
+    return [(at, moment) for at in range(1, 21) for moment in ("before", "after")]
 
 
 def test_the_run_without_a_crash_writes_as_many_entries_as_the_others_are_killed_at(tmp_path):

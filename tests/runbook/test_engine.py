@@ -1,10 +1,15 @@
 """The engine: order, gates, consent, verification that decides, ways back, time."""
 
+import resource
+import signal
+
 import pytest
 
 from auditor.runbook.book import Edited
 from auditor.runbook.desk import NotPossible
+from auditor.runbook.journal import Unwritable
 from auditor.runbook.operator import NoAnswer
+from auditor.runbook.proof import flaws
 from auditor.runbook.state import Progress
 from auditor.runbook.world import Outcome, Played
 from tests.runbook.fake_world import FakeWorld, Site, runbook, step
@@ -23,7 +28,7 @@ def test_steps_run_in_order_and_each_is_verified(tmp_path):
     site = Site(tmp_path, runbook(touch("first"), touch("second")))
     assert site.run_all() == [("first", Progress.OK), ("second", Progress.OK)]
     assert sorted(path.name for path in site.host.iterdir()) == ["first", "second"]
-    assert site.kinds == ["open", *["step.start", "step.acted", "step.end"] * 2]
+    assert site.kinds == ["open", *["step.start", "step.acted", "step.end"] * 2, "clock"]
 
 
 def test_exit_0_without_its_effect_is_a_failure(tmp_path):
@@ -338,7 +343,12 @@ def test_ansible_rehearses_runs_and_must_settle(tmp_path):
     text = text.replace("tested_on", "vars:\n  net: {type: cidr, required: true}\ntested_on")
     site = Site(tmp_path, text, {"vars": {"net": "192.0.2.0/24"}})
     assert site.run_all() == [("iso", Progress.OK)]
-    extra = {"incident_id": site.folder.name, "level": 2, "net": "192.0.2.0/24"}
+    extra = {
+        "incident_id": site.folder.name,
+        "isolate_incident": site.folder.name,
+        "level": 2,
+        "net": "192.0.2.0/24",
+    }
     assert site.world.plays == [("isolate", extra, True), ("isolate", extra, False), ("isolate", extra, True)]
     unsettled = FakeWorld(tmp_path)
     unsettled.played = [Played(good=True, changed=1, output="")]
@@ -365,6 +375,25 @@ def test_values_reach_the_shell_as_data_whatever_they_hold(tmp_path):
     assert not (site.host / "pwned").exists()
 
 
+def test_a_full_disk_stops_before_the_act_and_leaves_nothing_corrupt(tmp_path):
+    site = Site(tmp_path, runbook(touch("first"), touch("second")))
+    assert site.next() == ("first", Progress.OK)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, ((site.folder / "journal.jsonl").stat().st_size + 50, before[1])
+        )
+        with pytest.raises(Unwritable, match="nothing was done"):
+            site.next()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert not (site.host / "second").exists()
+    assert flaws(site.folder) == []
+    assert site.run_all() == [("second", Progress.OK)]
+
+
 def test_evidence_goes_on_where_the_connection_broke(tmp_path):
     site = Site(tmp_path, runbook(step("copy", "kind: evidence\nrole: ops\nset: logs\ntwo_copies: true")))
     plain = site.world.remote.run
@@ -386,7 +415,8 @@ def test_evidence_goes_on_where_the_connection_broke(tmp_path):
     before = len(site.world.remote.programs)
     assert site.next() == ("copy", Progress.OK)
     assert {item for _step, item in site.state.evidence} == {"journal", "journal-verify", "var-log"}
-    assert len({program.text for program in site.world.remote.programs[before:]}) == 1
+    assert any("var/log" in program.text for program in site.world.remote.programs[before:])
+    assert not any("journalctl" in program.text for program in site.world.remote.programs[before:])
     copies = [path for path in (site.folder / "copy").rglob("*") if path.is_file()]
     assert len(copies) >= 3
 

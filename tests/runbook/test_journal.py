@@ -139,7 +139,7 @@ def test_time_across_a_reboot_is_wall_time_and_never_negative():
     assert elapsed(after, before) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_any_changed_byte_is_found_in_its_own_line(data):
     with tempfile.TemporaryDirectory() as name:
