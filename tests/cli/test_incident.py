@@ -8,6 +8,7 @@ import yaml
 from click.testing import CliRunner
 
 from auditor.cli import _following, _opening, auditor
+from auditor.runbook.clock import Instant, SystemClock
 from tests.runbook.fake_world import EVERYTHING, FakeWorld, runbook, step
 
 COMMAND = "kind: command\nrole: ops\n"
@@ -277,3 +278,96 @@ def test_no_login_is_a_fact_and_not_an_error(desk):
     assert ran.exception is None
     assert ran.return_value == 0
     assert "mta of mx1.example.org is not known" in ran.stderr
+
+
+def test_a_phase_runs_to_its_end_and_no_further(desk):
+    path = desk.books / "test.md"
+    path.write_text(path.read_text().replace("### Step free", "## Two\n\n### Step free"))
+    desk.open()
+    assert desk.incident("run", "--phase", "one") == 0
+    report = json.loads(desk("incident", "status", "--json").output)
+    assert (report["steps"], report["next"]["phase"]) == ({"test/hold": "ok"}, "Two")
+    assert desk.incident("run", "--phase", "three") == 2
+    assert desk.incident("run") == 2
+    assert desk.incident("run", "--step", "free") == 0
+    assert desk.incident("run", "--step", "nothing") == 2
+
+
+def test_a_second_person_approves_the_list_that_was_shown(desk):
+    (desk.books / "test.md").write_text(
+        runbook(
+            step("copy", "kind: evidence\nrole: ops\nset: configuration"),
+            step(
+                "purge",
+                COMMAND + "danger: destructive\nneeds: [copy]\napprove: {role: ic, two_person: required}\npreview: queue-id\n"
+                "verify:\n  - shell: true",
+                ("preview", "echo 3F2A1B4C5D"), ("step", "cat > removed"), ("verify", "test -e removed"),
+            ),
+        )
+    )  # fmt: skip
+    desk.open()
+    assert desk.incident("next") == 0
+    assert desk.incident("approve", "copy") == 1
+    assert desk.incident("approve", "purge") == 1  # it has shown no list yet
+    refusing = desk.folder / "refusing.yml"
+    refusing.write_text(yaml.safe_dump({**EVERYTHING, "purge": {"approve": {"agreed": False}}}))
+    assert desk.code("incident", "next", "--answers", str(refusing)) == 1
+    assert desk.incident("approve", "purge") == 0
+    assert desk.code("incident", "next", "--answers", str(refusing)) == 0
+    assert (desk.world.remote.folder / "removed").read_text() == "3F2A1B4C5D\n"
+
+
+def test_resume_says_what_is_next_when_nothing_was_interrupted(desk):
+    desk.open()
+    assert "Next: hold" in desk("incident", "resume", "--answers", str(desk.answers)).stderr
+
+
+def test_undo_takes_a_step_back_and_reopen_opens_a_closed_incident(desk):
+    desk.open()
+    desk.incident("next")
+    assert desk.incident("undo", "hold") == 0
+    assert not (desk.world.remote.folder / "held").exists()
+    assert desk.incident("skip", "free", "--reason", "taken back already") == 0
+    assert desk.incident("close") == 0
+    assert desk.incident("note", "late", "--dir", "INC-0000-0001") == 2
+    name = json.loads(desk("incident", "status", "--json").output)["incident"]
+    assert desk.incident("next", "--dir", name) == 0  # nothing is left to do
+    assert desk.incident("reopen", "--reason", "it came back", "--dir", name) == 0
+    assert json.loads(desk("incident", "status", "--json").output)["closed"] is None
+
+
+class ADayLater:
+    """The system's clock, a day and a minute ahead in both its parts."""
+
+    def now(self):
+        now = SystemClock().now()
+        return Instant(utc=now.utc, mono_ns=now.mono_ns + 86460 * 10**9, boot=now.boot)
+
+
+def test_what_is_overdue_is_said_and_journalled_once(desk):
+    desk.open()
+    desk.world.clock = ADayLater()
+    journal = next((desk.folder / "incidents").glob("INC-*/journal.jsonl"))
+    first = desk("incident", "next", "--answers", str(desk.answers))
+    assert "OVERDUE: the incident should be over" in first.stderr
+    second = desk("incident", "next", "--answers", str(desk.answers))
+    assert "the incident should be over" not in second.stderr
+    told = [json.loads(line)["data"] for line in journal.read_text().splitlines() if '"timer.fired"' in line]
+    assert [one["timer"] for one in told].count("deadline") == 1
+
+
+def test_runbooks_are_listed_for_programs(desk):
+    assert json.loads(desk("runbook", "list", "--json").output) == [
+        {"runbook": "test", "title": "Test", "severity": "high", "findings": ["relay-closed"]}
+    ]
+
+
+def test_the_vocabulary_is_shown(desk):
+    assert "accounting.balanced" in desk("runbook", "lint", "--vocabulary").output
+
+
+@pytest.mark.parametrize("text", ["- a\n", "a: [\n"])
+def test_answers_that_are_no_mapping_are_told(desk, text):
+    desk.open()
+    desk.answers.write_text(text)
+    assert desk.incident("next") == 2

@@ -433,3 +433,74 @@ def test_a_message_shows_its_blanks_and_a_person_sends_it(tmp_path):
     assert draft.startswith(f"Subject: {site.folder.name}\n")
     assert "[____ affected services ____]" in draft
     assert "still blank: services, contact" in "\n".join(site.said)
+
+
+def test_ways_back_by_hand_and_by_playbook(tmp_path):
+    text = runbook(
+        step(
+            "iso",
+            "kind: ansible\nrole: ops\nplay: isolate\nargs: {isolate_state: present}\ndanger: reversible\ntemporary: 1h\n"
+            "undo: {play: isolate, args: {isolate_state: absent}}\nverify:\n  - probe: isolation.active",
+        ),
+        step(
+            "cable",
+            "kind: manual\nrole: ops\ndanger: reversible\nwitness: true\nask: {port: line}\nundo: {manual: Plug it in.}\n"
+            "verify:\n  - probe: host.unreachable",
+            text="- [ ] Pull it.",
+        ),
+        step("plug", "kind: undo\nrole: ops\nof: cable\nverify:\n  - probe: ssh.alive"),
+        step("free", "kind: undo\nrole: ops\nof: iso\nverify:\n  - probe: isolation.absent"),
+    )
+    site = Site(tmp_path, text, {"cable": {"port": "Gi0/7"}})
+    assert [name for name, _ in site.run_all()] == ["iso", "cable", "plug", "free"]
+    assert site.world.plays[-1] == (
+        "isolate",
+        {"incident_id": site.folder.name, "isolate_incident": site.folder.name, "isolate_state": "absent"},
+        False,
+    )
+    assert site.state.values["port"] == "Gi0/7"
+    assert any("Plug it in." in line for line in site.said)
+    assert not site.state.temporaries
+
+
+def test_a_playbook_that_fails_check_mode_changes_nothing_and_leads_to_the_cable(tmp_path):
+    text = runbook(
+        step(
+            "iso",
+            "kind: ansible\nrole: ops\nplay: isolate\non_fail: goto:cable\nverify:\n  - probe: isolation.active",
+        ),
+        step(
+            "cable",
+            "kind: manual\nrole: ops\nwhen: iso.failed\nverify:\n  - person: loose",
+            text="- [ ] Pull it.",
+        ),
+    )
+    site = Site(tmp_path, text)
+    site.world.played = [Played(good=False, changed=0, output="fatal: [mx1]: unreachable")]
+    assert site.next() == ("iso", Progress.FAILED)
+    assert [check for _play, _extra, check in site.world.plays] == [True]
+    assert site.next() == ("cable", Progress.OK)
+
+
+def test_a_plain_wait_and_an_approval_step(tmp_path):
+    text = runbook(
+        step("agree", "kind: approve\nrole: ic\napprove: {role: owner}"),
+        step("pause", "kind: wait\nrole: ops\nfor: 60m"),
+    )
+    site = Site(tmp_path, text)
+    assert site.next() == ("agree", Progress.OK)
+    assert site.next() == ("pause", Progress.UNKNOWN)
+    site.world.clock.seconds = 3600
+    assert site.next() == ("pause", Progress.OK)
+    assert site.state.approvals[0].by == "bo"
+
+
+def test_a_verification_is_repeated_for_as_long_as_it_may_take(tmp_path):
+    site = Site(
+        tmp_path,
+        runbook(step("slow", COMMAND + "verify:\n  - probe: unit.active\n    within: 30s", ("step", "true"))),
+    )
+    answers = [Outcome.failed("starting"), Outcome.unknown("?"), Outcome.ok()]
+    site.world.probe = lambda *_args: answers.pop(0)
+    assert site.next() == ("slow", Progress.OK)
+    assert site.world.slept == 4
