@@ -20,9 +20,11 @@ from auditor.model import (
     Unavailable,
 )
 from auditor.net import CannotLook, Network, Shell
-from auditor.registry import Need, Registry, Source
+from auditor.registry import GIVEN, Need, Registry, Source
 
 Key = tuple[type, str, type]
+SUBJECTS_AT_ONCE = 256
+"""Hosts and domains under way. Each holds about 0.4 MB of half-finished coroutines (measured over 150 domains)."""
 
 
 class Collector:
@@ -50,18 +52,18 @@ class Collector:
 
     async def collect(self, checks: Iterable[Check]) -> Evidence:
         """Everything that these checks need, of every subject."""
-        wanted = [(self._registry.subject_of(check), self._registry.needs(check)) for check in checks]
-        self._wanted = self._closure(need for _, needs in wanted for need in needs)
+        wanted: dict[type, dict[Need, None]] = {Host: {}, Domain: {}}
+        for check in checks:
+            wanted[self._registry.subject_of(check)].update(dict.fromkeys(self._registry.needs(check)))
+        self._wanted = self._closure(need for needs in wanted.values() for need in needs)
+        places = asyncio.Semaphore(SUBJECTS_AT_ONCE)
+
+        async def look_at(subject: Subject) -> None:
+            async with places:
+                await self._arguments(wanted[type(subject)], subject)
+
         try:
-            await asyncio.gather(
-                *(
-                    self._argument(need, subject)
-                    for kind, needs in wanted
-                    for subject in self._subjects.values()
-                    if isinstance(subject, kind)
-                    for need in needs
-                )
-            )
+            await asyncio.gather(*map(look_at, self._subjects.values()))
         finally:
             await self._hang_up()
         pieces = {key: task.result() for key, task in self._pieces.items()}
@@ -86,9 +88,7 @@ class Collector:
 
     async def _look(self, source: Source, subject: Subject, key: Key) -> object:
         try:
-            arguments = await asyncio.gather(
-                *(self._argument(need, subject) for need in source.needs),
-            )
+            arguments = await self._arguments(source.needs, subject)
             for need, argument in zip(source.needs, arguments, strict=True):
                 if isinstance(argument, Unavailable) and not need.optional:
                     return argument
@@ -102,22 +102,29 @@ class Collector:
         finally:
             self._progress(key)
 
-    async def _argument(self, need: Need, subject: Subject) -> Any:
-        given: dict[type, object] = {
-            Options: self._options,
-            Moment: self._moment,
-            Network: self._network,
-            Host: subject,
-            Domain: subject,
-        }
-        if need.kind in given:
-            return given[need.kind]
-        if need.per_host:
-            names = subject.hosts if isinstance(subject, Domain) else ()
-            hosts = [self._subjects[Host, name] for name in names if (Host, name) in self._subjects]
-            found = await asyncio.gather(*(self._piece(need.kind, host) for host in hosts))
-            return PerHost(tuple((host.name, piece) for host, piece in zip(hosts, found, strict=True)))
-        return await self._piece(need.kind, subject)
+    async def _arguments(self, needs: Iterable[Need], subject: Subject) -> list[Any]:
+        """Start all, then wait for each: they overlap without a task of their own per argument."""
+        started = [self._start(need, subject) for need in needs]
+        return [await one if isinstance(one, asyncio.Future) else one for one in started]
+
+    def _start(self, need: Need, subject: Subject) -> Any:
+        """What is there already, or a future."""
+        if need.kind in GIVEN:
+            return self._given(need.kind, subject)
+        if not need.per_host:
+            return self._piece(need.kind, subject)
+        names = subject.hosts if isinstance(subject, Domain) else ()
+        hosts = [self._subjects[Host, name] for name in names if (Host, name) in self._subjects]
+        return asyncio.ensure_future(
+            self._of_hosts([(host.name, self._piece(need.kind, host)) for host in hosts])
+        )
+
+    async def _of_hosts(self, pieces: "list[tuple[str, asyncio.Task[object]]]") -> PerHost[object]:
+        return PerHost(tuple([(name, await piece) for name, piece in pieces]))
+
+    def _given(self, kind: type, subject: Subject) -> object:
+        given = {Options: self._options, Moment: self._moment, Network: self._network}
+        return given.get(kind, subject)
 
     async def _host_outputs(self, host: Subject, *, late: bool) -> Mapping[str, Output]:
         """Outputs of every command wanted on this host, fetched in one round trip (a second one for late ones)."""
