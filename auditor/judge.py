@@ -86,9 +86,9 @@ def judge_all(checks: Iterable[Check], registry: Registry, evidence: Evidence) -
     """Every check on every subject of its kind, in the order of the checks."""
     return tuple(
         judge(check, subject, registry, evidence)
-        for check in checks
+        for check, kind in [(check, registry.subject_of(check)) for check in checks]
         for subject in evidence.subjects
-        if isinstance(subject, registry.subject_of(check))
+        if isinstance(subject, kind)
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 
 from auditor.evidence.dns import Existence
@@ -195,6 +196,7 @@ class _Reading:
     open_terms: dict[str, None] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=64)
 def understand(tree: SpfTree) -> SpfMeaning:
     """Evaluate as a receiver would in the worst case: nothing matched before the end."""
     reading = _Reading(

@@ -8,8 +8,8 @@ from ipaddress import IPv6Address
 from itertools import pairwise
 from pathlib import Path
 
-from auditor.model import SshTarget
-from auditor.net import Resolver, Shell, Stream, TlsOffer
+from auditor.model import Reason, SshTarget
+from auditor.net import CannotLook, Resolver, Shell, Stream, TlsOffer
 from auditor.transport import tcp
 
 
@@ -24,13 +24,23 @@ class RealNetwork:
         self._timeout = timeout
         self._places = asyncio.Semaphore(concurrency)
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(1))
+        self._closed: dict[tuple[str, int], CannotLook] = {}
+        self._opened: set[tuple[str, int]] = set()
 
     async def connect(
         self, address: str, port: int, *, tls: TlsOffer | None = None, timeout: float | None = None
     ) -> Stream:
-        """Connect to an IP address; with tls, shake hands first. Raises CannotLook."""
+        """Connect to an IP address; with tls, shake hands first. Raises CannotLook.
+
+        A port that has only ever refused is asked once per scan: several probes want the same closed ports, which was
+        two of three connections. One that was open before may be refusing a burst, so it is asked again.
+        """
         turn = self._turns[address]
         await turn.acquire()
+        closed = self._closed.get((address, port))
+        if closed is not None:
+            turn.release()
+            raise CannotLook(closed.reason, closed.detail)
         try:
             await self._places.acquire()
         except BaseException:
@@ -41,7 +51,16 @@ class RealNetwork:
             self._places.release()
             turn.release()
 
-        return await tcp.connect(address, port, tls=tls, timeout=timeout or self._timeout, on_close=give_back)
+        try:
+            stream = await tcp.connect(
+                address, port, tls=tls, timeout=timeout or self._timeout, on_close=give_back
+            )
+        except CannotLook as failure:
+            if failure.reason is Reason.REFUSED and (address, port) not in self._opened:
+                self._closed[address, port] = failure
+            raise
+        self._opened.add((address, port))
+        return stream
 
     async def shell(self, target: SshTarget) -> Shell:
         """Log in. Raises CannotLook."""
