@@ -12,6 +12,7 @@ import pytest
 
 from auditor.cli import _demonstrating, _scanning
 from auditor.cli.demo import command
+from auditor.cli.judge import command as judge_command
 from auditor.cli.scan import command as scan_command
 from auditor.demo.dns import respond
 from auditor.demo.host import weak_host
@@ -100,26 +101,48 @@ def test_ports_that_it_does_not_serve_are_refused():
     asyncio.run(run())
 
 
-def test_the_real_command_scans_over_real_sockets(capsys):
+def scan_weak_host(*more):
     """`auditor scan` as a user types it, against the weak host: resolver, network and all."""
 
     async def run():
         async with weak_host() as host:
             address, port = host.nameserver
             ports = [word for pair in host.ports for word in ("--port", f"{pair[0]}={pair[1]}")]
-            words = ["weak.example", "--nameserver", f"{address}:{port}", *ports, "--assume-outside"]
-            with scan_command.make_context(
-                "scan", [*words, "--only", "relay", "--format", "json"]
-            ) as context:
+            words = ["weak.example", "--nameserver", f"{address}:{port}", *ports, *more]
+            with scan_command.make_context("scan", words) as context:
                 return await asyncio.to_thread(_scanning.main, context.params)
 
-    code = asyncio.run(run())
+    return asyncio.run(run())
+
+
+def test_the_real_command_scans_over_real_sockets(capsys):
+    code = scan_weak_host("--assume-outside", "--only", "relay", "--format", "json")
     report = json.loads(capsys.readouterr().out)
     assert code == 1
     assert report["vantage"]["assume_outside"] is True
     assert {f["check"]: f["status"] for t in report["targets"] for f in t["findings"]}[
         "relay-closed"
     ] == "failed"
+
+
+def test_a_scan_from_the_target_itself_grades_no_relay_test(capsys):
+    code = scan_weak_host("--only", "relay", "--format", "json")
+    report = json.loads(capsys.readouterr().out)
+    assert code == 3
+    assert {(f["status"], f["reason"]) for t in report["targets"] for f in t["findings"]} == {
+        ("unknown", "trusted-vantage")
+    }
+
+
+def test_evidence_of_a_whole_scan_is_judged_again_to_the_same_report(capsys, tmp_path):
+    kept = f"{tmp_path}/evidence.json"
+    code = scan_weak_host("--assume-outside", "--format", "json", "--save-evidence", kept)
+    first = json.loads(capsys.readouterr().out)
+    with judge_command.make_context("judge", [kept, "--format", "json"]) as context:
+        again = _scanning.judge_saved(context.params)
+    assert again == code == 1
+    assert json.loads(capsys.readouterr().out) == first
+    assert len(first["targets"][0]["findings"]) > 40
 
 
 def test_a_demonstration_into_a_place_that_does_not_exist_is_one_sentence():
