@@ -11,13 +11,24 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _PEM: Final = serialization.Encoding.PEM
 _DER: Final = serialization.Encoding.DER
 _PKCS8: Final = serialization.PrivateFormat.PKCS8
 _SPKI: Final = serialization.PublicFormat.SubjectPublicKeyInfo
 _NO_PASSWORD: Final = serialization.NoEncryption()
+_CA_USAGE: Final = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +46,11 @@ class Authority:
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named("Laboratory root")
-        ca = self._draft(self._name, self._key).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        ca = self._draft(self._name, self._key)
+        ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        ca = ca.add_extension(_CA_USAGE, critical=True)
+        ca = ca.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
         )
         self.pem = ca.sign(self._key, hashes.SHA256()).public_bytes(_PEM).decode()
 
@@ -44,10 +58,12 @@ class Authority:
         """A server certificate for DNS names and addresses, valid from an hour ago for `days` days."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives = [_alternative(name) for name in names]
-        draft = self._draft(_named(names[0]), key, days).add_extension(
-            x509.SubjectAlternativeName(alternatives), critical=False
-        )
+        draft = self._draft(_named(names[0]), key, days)
+        draft = draft.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         draft = draft.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        draft = draft.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        draft = draft.add_extension(issuer, critical=False)
         public = key.public_key().public_bytes(_DER, _SPKI)
         return Credential(
             certificate=draft.sign(self._key, hashes.SHA256()).public_bytes(_PEM).decode(),
