@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,11 @@ ANSWERS = {
     "*": {
         "run": True, "done": True, "sent": True, "channel": "telephone", "reason": "rehearsal", "witness": "bo",
         "approve": {"agreed": True, "by": "bo"}, "person-1": True, "undone": True,
-        "services": "mail", "first_sign": "a scan", "meeting_place": "telephone", "recent_changes": "none",
+        "services": "mail", "contact": "+44 20 7946 0000", "advice": "send again tomorrow", "first_sign": "a scan", "meeting_place": "telephone", "recent_changes": "none",
         "people_hit": "none", "data_exposed": "none", "duties": "none",
         "cause_found": "mynetworks too wide", "signs_missed": "none", "actions": "none",
     },
-    "vars": {"mail_canary": "postmaster@example.org"},
+
     "compromised": {"choose": "no"},
     "who": {"relay_client": "203.0.113.66", "since": "this morning"},
     "opening-found": {"cause": "mynetworks = 0.0.0.0/0"},
@@ -38,7 +39,7 @@ class Desk:
             "ansible_host": host.v4, "ansible_user": "root", "ansible_ssh_private_key_file": str(host.ssh.key),
             "ansible_ssh_common_args": f"-o UserKnownHostsFile={host.ssh.known_hosts}",
             "mail_domains": [host.domain], "mail_admin_networks": ["203.0.113.10/32"],
-            "mail_canary": f"postmaster@{host.domain}",
+            "mail_canary": f"root@{host.domain}",
         }  # fmt: skip
         self.inventory = folder / "inventory.yml"
         self.inventory.write_text(yaml.safe_dump({"mail_hosts": {"hosts": {host.name: said}}}))
@@ -58,25 +59,41 @@ class Desk:
         return json.loads(self.auditor("incident", "status", "--json").stdout)
 
 
+RELAY = (
+    "import smtplib,sys\n"
+    "with smtplib.SMTP(sys.argv[1], 25, timeout=20) as smtp:\n"
+    "    for number in range(int(sys.argv[2])):\n"
+    "        smtp.sendmail('spam@sender.invalid', ['victim@far.example'], f'Subject: buy {number}\\r\\n\\r\\nnow\\r\\n')\n"
+)
+
+
 def relayed_mail(lab: Lab, host: Host, count: int) -> None:
     """Foreign mail to a foreign recipient, handed over by the attacker while the relay is open."""
-    script = (
-        "import smtplib,sys\n"
-        "with smtplib.SMTP(sys.argv[1], 25, timeout=20) as smtp:\n"
-        "    for number in range(int(sys.argv[2])):\n"
-        "        smtp.sendmail('spam@sender.invalid', ['victim@far.example'], f'Subject: buy {number}\\r\\n\\r\\nnow\\r\\n')\n"
-    )
-    done = lab.attacker.run([sys.executable, "-c", script, host.v4, str(count)])
+    done = lab.attacker.run([sys.executable, "-c", RELAY, host.v4, str(count)])
     assert done.returncode == 0, done.stderr
 
 
+OPENED = {
+    "postfix": "postconf -e 'mynetworks = 0.0.0.0/0 [::]/0' && postfix reload",
+}
+
+
 @pytest.fixture
-def open_relay(lab: Lab) -> Host:
-    host = lab.host("relay1", v4="198.51.100.70", v6="2001:db8:100::70")
-    host.sh("postconf -e 'mynetworks = 0.0.0.0/0 [::]/0'; postfix reload")
-    yield host
-    host.stop()
-    lab.hosts.pop(host.name, None)
+def open_relay(lab: Lab, release: str, mta: str) -> Iterator[Host]:
+    """Debian's own installation with the one mistake that makes it relay for everybody."""
+    host = lab.host(
+        f"mx1.relay-{mta}-{release}.example",
+        release=release,
+        mta=mta,
+        v4="198.51.100.70",
+        v6="2001:db8:100::70",
+    )
+    try:
+        host.sh(OPENED[mta])
+        yield host
+    finally:
+        host.stop()
+        lab.hosts.pop(host.name, None)
 
 
 def present(*paths: str) -> bool:
@@ -89,39 +106,26 @@ def excused() -> dict[str, str]:
         "open-relay/watch": "the watch takes three days",
         "frame/frame-watch-period": "the watch takes a day",
     }
-    if not present("playbooks/isolate.yml"):
-        reasons["open-relay/egress-off"] = reasons["open-relay/egress-on"] = (
-            "this tree has no isolate playbook"
-        )
     if not present(
         "auditor/checks/trusted_networks_narrow.py", "auditor/checks/relay_restrictions_effective.py"
     ):
         reasons["open-relay/fix"] = "this tree cannot judge what the fix is verified by"
-    if "open-relay/egress-off" in reasons or not present(
-        "auditor/checks/relay_closed.py",
-        "auditor/checks/relay_rewritten_closed.py",
-        "auditor/checks/relay_submission_closed.py",
-    ):
-        reasons["open-relay/prove"] = "this tree cannot judge what the proof is made of"
     return reasons
 
 
+@pytest.mark.parametrize(("release", "mta"), [("bookworm", "postfix")])
 def test_an_open_relay_is_contained_fixed_accounted_for_and_closed(
-    lab: Lab, open_relay: Host, tmp_path: Path
+    lab: Lab, open_relay: Host, tmp_path: Path, mta: str
 ):
-    """Given an open relay with five relayed messages in its queue, when its runbook is followed to the end, then ..."""
+    """Given an open relay with five relayed messages in its queue, when its runbook is followed to the end, then it is shut and nothing is lost."""
     host = open_relay
     lab.zone("far.example", ["@ MX 10 mx", "mx A 203.0.113.200"])  # where nobody answers, so that mail waits
     relayed_mail(lab, host, 5)
     desk = Desk(lab, host, tmp_path)
     opened = desk.incident("open", "--runbook", "open-relay", "--host", host.name, "-i", str(desk.inventory))
     assert opened.returncode == 0, opened.stderr
-    assert "mta postfix" in opened.stderr
+    assert f"mta {mta}" in opened.stderr
     reasons = excused()
-    desk.incident("run", "--phase", "Declare")
-    for name in ("open-relay/egress-off", "open-relay/egress-on"):
-        if name in reasons:
-            assert desk.incident("skip", name, "--reason", reasons[name]).returncode == 0
     for _ in range(len(reasons) + 1):
         ran = desk.incident("run", "--all")
         assert "Traceback" not in ran.stderr
@@ -148,8 +152,9 @@ def test_an_open_relay_is_contained_fixed_accounted_for_and_closed(
     )
     assert "removed by us 5" in accounted["data"]["reason"]
     assert desk.auditor("incident", "verify").returncode == 0
-    assert host.sh("postconf -n header_checks master_service_disable").strip() == ""
-    assert "0.0.0.0/0" not in host.sh("postconf -h mynetworks")
+    assert host.listening() >= {22, 25}
+    refused = lab.attacker.run([sys.executable, "-c", RELAY, host.v4, "1"])
+    assert "SMTPRecipientsRefused" in refused.stderr, refused.stderr
     review = desk.auditor("incident", "export", "--retrospective").stdout
     assert "| time to contain |" in review
     assert host.name not in review
