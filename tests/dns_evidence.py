@@ -11,7 +11,7 @@ from auditor.evidence.dkim import DkimKeys
 from auditor.evidence.dmarc import DmarcPolicy
 from auditor.evidence.mx import MailExchangers
 from auditor.evidence.spf import SpfRecord, SpfTree
-from auditor.model import Declared, Domain, Options, Reason, Unavailable
+from auditor.model import Declared, Domain, Options, PerHost, Reason, Unavailable
 from auditor.net import CannotLook
 from auditor.probes.dkim import dkim_keys
 from auditor.probes.dmarc import dmarc_policy
@@ -56,7 +56,9 @@ async def keys(*declared, **selectors) -> DkimKeys:
     """Keys of example.org: selector=record; the inventory names `declared`."""
     said = {f"{name}._domainkey.example.org TXT": value for name, value in selectors.items()}
     domain = Domain(name="example.org", declared=Declared(dkim_selectors=declared))
-    return await dkim_keys(domain, zone({"example.org MX": "10 mx.example.org", **said}), Options())
+    return await dkim_keys(
+        domain, zone({"example.org MX": "10 mx.example.org", **said}), Options(), PerHost()
+    )
 
 
 async def policy(record=None, name="example.org", **others) -> DmarcPolicy:

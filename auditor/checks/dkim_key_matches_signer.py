@@ -35,14 +35,15 @@ def judge(domain: Domain, published: DkimKeys, signers: PerHost[SignerKeys]) -> 
     unasked, matching = [], 0
     for host, keys in signers.found:
         for key in () if isinstance(keys, Unavailable) else keys.keys:
-            if key.domain != domain.name:
+            selector = key.selector.lower()
+            if key.domain.lower() != domain.name:
                 continue
-            if key.selector in records and records[key.selector] == key.public:
+            if records.get(selector) == key.public:
                 matching += 1
-            elif key.selector in records or key.selector in published.declared:
-                rows.append({"host": host, "selector": key.selector, "published": key.selector in records})
+            elif selector in records or selector in published.declared:
+                rows.append({"host": host, "selector": selector, "published": selector in records})
             else:
-                unasked.append(key.selector)
+                unasked.append(selector)
     if rows:
         return Failed(
             "signs with another key than is published: " + ", ".join(str(r["selector"]) for r in rows),

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from auditor.evidence.dkim import GUESSES, MORE_GUESSES, DkimKey, DkimKeys, read_key
+from auditor.evidence.dkim import GUESSES, MORE_GUESSES, DkimKey, DkimKeys, SignerKeys, read_key
 from auditor.evidence.dns import Answer, Existence
-from auditor.model import Domain, Options, Unavailable
+from auditor.model import Domain, Options, PerHost, Unavailable
 from auditor.net import CannotLook, Network
 
 MAX_SELECTORS = 64
@@ -12,10 +12,12 @@ Looked = tuple[tuple[str, Answer | Unavailable], ...]
 Unknown = tuple[tuple[str, Unavailable], ...]
 
 
-async def dkim_keys(domain: Domain, network: Network, options: Options) -> DkimKeys:
-    """Selectors of the inventory, else the common ones; a random one as control against wildcards."""
+async def dkim_keys(
+    domain: Domain, network: Network, options: Options, signers: PerHost[SignerKeys] | Unavailable
+) -> DkimKeys:
+    """Selectors of the inventory and of the signers, else the common ones; a random one against wildcards."""
     parent = f"_domainkey.{domain.name}"
-    declared = domain.declared.dkim_selectors[:MAX_SELECTORS]
+    declared = _known(domain, signers)
     control = f"zz-{options.label}.{parent}"
     below = await network.resolver.ask(parent, "TXT")
     if below.existence is Existence.NXDOMAIN and not declared:
@@ -34,6 +36,19 @@ async def dkim_keys(domain: Domain, network: Network, options: Options) -> DkimK
         keys=keys,
         unknown=unknown,
     )
+
+
+def _known(domain: Domain, signers: PerHost[SignerKeys] | Unavailable) -> tuple[str, ...]:
+    found = [keys for _, keys in signers.found] if isinstance(signers, PerHost) else []
+    used = [
+        key.selector
+        for keys in found
+        if isinstance(keys, SignerKeys)
+        for key in keys.keys
+        if key.domain.lower() == domain.name
+    ]
+    named = (selector.lower() for selector in (*domain.declared.dkim_selectors, *used))
+    return tuple(dict.fromkeys(named))[:MAX_SELECTORS]
 
 
 async def _look(selectors: tuple[str, ...], parent: str, network: Network) -> Looked:

@@ -1,8 +1,9 @@
 from auditor.checks import dkim_key_published, dkim_key_strong, dkim_not_testing
-from auditor.model import Domain, Failed, Inconclusive, NotApplicable, Options, Passed, Reason
+from auditor.evidence.dkim import SignerKey, SignerKeys
+from auditor.model import Domain, Failed, Inconclusive, NotApplicable, Options, Passed, PerHost, Reason
 from auditor.net import CannotLook
 from auditor.probes.dkim import dkim_keys
-from tests.dns_evidence import PARKED, SENDS, UNSEEN, keys, rsa
+from tests.dns_evidence import PARKED, SENDS, UNSEEN, keys, rsa, zone
 from tests.scripted import ScriptedNetwork, answer
 
 
@@ -32,7 +33,7 @@ async def test_a_common_selector_is_found_without_being_declared():
 
 async def test_nothing_below_domainkey_is_proven_absence_and_costs_one_question():
     network = ScriptedNetwork({("example.org", "MX"): ("10 mx.example.org",)})
-    seen = await dkim_keys(Domain(name="example.org"), network, Options())
+    seen = await dkim_keys(Domain(name="example.org"), network, Options(), PerHost())
     assert isinstance(dkim_key_published.judge(seen, SENDS), Failed)
     assert isinstance(dkim_key_strong.judge(seen), NotApplicable)
     assert network.resolver.asked == [("_domainkey.example.org", "TXT")]
@@ -56,7 +57,7 @@ async def test_a_wildcard_below_domainkey_is_no_key():
     network.resolver.table = Wildcard(
         {("_domainkey.example.org", "TXT"): answer("_domainkey.example.org", "TXT")}
     )
-    seen = await dkim_keys(Domain(name="example.org"), network, Options())
+    seen = await dkim_keys(Domain(name="example.org"), network, Options(), PerHost())
     assert seen.wildcard
     assert seen.keys == ()
     assert isinstance(dkim_key_published.judge(seen, SENDS), Inconclusive)
@@ -82,3 +83,17 @@ async def test_a_revoked_key_is_not_usable_and_no_weakness():
     seen = await keys("june", june="v=DKIM1; p=")
     assert isinstance(dkim_key_published.judge(seen, SENDS), Failed)
     assert not isinstance(dkim_key_strong.judge(seen), Failed)
+
+
+async def test_the_selectors_of_the_signer_are_asked_and_make_the_answer_certain():
+    network = zone({"example.org MX": "10 mx.example.org", "june._domainkey.example.org TXT": rsa()})
+    signs = SignerKeys(
+        keys=(
+            SignerKey(domain="example.org", selector="July", public="x"),
+            SignerKey(domain="other.example", selector="other", public="x"),
+        )
+    )
+    signers = PerHost((("mx.example.org", signs), ("mx2.example.org", UNSEEN)))
+    seen = await dkim_keys(Domain(name="example.org"), network, Options(), signers)
+    assert seen.declared == ("july",)
+    assert isinstance(dkim_key_published.judge(seen, SENDS), Failed)
