@@ -36,6 +36,8 @@ def judge(
         return NotApplicable("no certificate is served at the mail ports")
     known = {digest: path for path, digest in disk.files}
     bad = tuple({"where": where, "sha256": digest} for where, digest in served.items() if digest not in known)
+    if bad and not known and disk.in_memory:
+        return NotApplicable("Exim is told no certificate file and makes a certificate of its own")
     if bad and not known:
         return Inconclusive(
             "no certificate file was found in the settings of the mail programs", Reason.UNSUPPORTED, bad

@@ -9,6 +9,8 @@ class CertificatesOnDisk:
     """(path, SHA-256 of the first certificate in it, hexadecimal) of the files that mail programs are told to use."""
 
     files: tuple[tuple[str, str], ...] = ()
+    in_memory: bool = False
+    """Exim without tls_certificate makes a certificate of its own at every start."""
 
 
 def fingerprint(der: bytes) -> str:

@@ -49,12 +49,11 @@ CERTIFICATES = Command(
         "-c",
         r"""{
 command -v postconf >/dev/null && postconf -xh smtpd_tls_cert_file smtpd_tls_chain_files 2>/dev/null | tr ', ' '\n\n'
-command -v exim4 >/dev/null && exim4 -bP tls_certificate 2>/dev/null | sed 's/^[^=]*= *//'
+command -v exim4 >/dev/null && exim4 -bP tls_certificate 2>/dev/null | sed 's/^[^=]*= *$/in-memory/; s/^[^=]*= *//'
 [ -r /etc/smtpd.conf ] && sed -nE 's/^[[:space:]]*pki[[:space:]]+\S+[[:space:]]+cert[[:space:]]+"?([^"[:space:]]+).*/\1/p' /etc/smtpd.conf
 [ -r /etc/mail/sendmail.cf ] && sed -nE 's/^O ServerCertFile=//p' /etc/mail/sendmail.cf
-command -v doveconf >/dev/null && doveconf -n 2>/dev/null | sed -nE 's/^ssl_(server_)?cert(_file)? = <?//p'
 } | sort -u | while read -r f; do
-  case $f in /*) [ -f "$f" ] && printf '%s|%s\n' "$(openssl x509 -in "$f" -outform DER 2>/dev/null | sha256sum | cut -c1-64)" "$f";; esac
+  case $f in in-memory) echo in-memory;; /*) [ -f "$f" ] && printf '%s|%s\n' "$(openssl x509 -in "$f" -outform DER 2>/dev/null | sha256sum | cut -c1-64)" "$f";; esac
 done; true""",
     ),
     root=True,
@@ -85,4 +84,7 @@ def signer_keys(output: Output) -> SignerKeys:
 def certificates_on_disk(output: Output) -> CertificatesOnDisk:
     """The first certificate of each file that a mail program is told to use."""
     found = re.findall(r"^([0-9a-f]{64})\|(/.*)$", output.text(), re.MULTILINE)
-    return CertificatesOnDisk(files=tuple((path, digest) for digest, path in found if digest != EMPTY))
+    return CertificatesOnDisk(
+        files=tuple((path, digest) for digest, path in found if digest != EMPTY),
+        in_memory="in-memory" in output.text().splitlines(),
+    )

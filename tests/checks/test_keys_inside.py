@@ -87,6 +87,12 @@ def test_the_served_certificate_is_compared_with_the_files(on_disk, served, kind
     assert isinstance(verdict, kind)
 
 
+def test_exim_without_a_file_makes_its_own_certificate():
+    """Debian 13's stock Exim: tls_certificate is empty and STARTTLS works."""
+    disk = certificates_on_disk(out("in-memory\n"))
+    assert isinstance(tls_certificate_as_on_disk.judge(disk, serving(b"fresh"), NONE), NotApplicable)
+
+
 def test_a_file_without_a_certificate_is_none():
     good = fingerprint(b"x")
     found = certificates_on_disk(out(f"{good}|/etc/a.pem\n{EMPTY}|/etc/empty.pem\nnonsense\n"))
