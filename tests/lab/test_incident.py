@@ -75,6 +75,8 @@ def relayed_mail(lab: Lab, host: Host, count: int) -> None:
 
 OPENED = {
     "postfix": "postconf -e 'mynetworks = 0.0.0.0/0 [::]/0' && postfix reload",
+    "exim4": "sed -i \"s#^dc_relay_nets=.*#dc_relay_nets='0.0.0.0/0;::/0'#\" /etc/exim4/update-exim4.conf.conf && update-exim4.conf"
+    " && systemctl reload exim4",
 }
 
 
@@ -113,7 +115,7 @@ def excused() -> dict[str, str]:
     return reasons
 
 
-@pytest.mark.parametrize(("release", "mta"), [("bookworm", "postfix")])
+@pytest.mark.parametrize(("release", "mta"), [("bookworm", "postfix"), ("bookworm", "exim4")])
 def test_an_open_relay_is_contained_fixed_accounted_for_and_closed(
     lab: Lab, open_relay: Host, tmp_path: Path, mta: str
 ):
