@@ -3,6 +3,8 @@
 import asyncio
 import socket
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from ipaddress import IPv6Address
 from itertools import pairwise
@@ -11,6 +13,12 @@ from pathlib import Path
 from auditor.model import Reason, SshTarget
 from auditor.net import CannotLook, Resolver, Shell, Stream, TlsOffer
 from auditor.transport import tcp
+
+CONNECT = 10.0
+"""Seconds for the three packets of a connection: Linux repeats the first after 1, 3 and 7."""
+PATIENCE = 1.0
+"""Seconds for which an unanswered attempt keeps others away from the same address."""
+NOT_THERE = frozenset({Reason.REFUSED, Reason.TIMEOUT, Reason.UNREACHABLE})
 
 
 class RealNetwork:
@@ -32,35 +40,29 @@ class RealNetwork:
     ) -> Stream:
         """Connect to an IP address; with tls, shake hands first. Raises CannotLook.
 
-        A port that has only ever refused is asked once per scan: several probes want the same closed ports, which was
+        A port that has only ever refused, or never answered, is asked once per scan: several probes want the same closed ports, which was
         two of three connections. One that was open before may be refusing a burst, so it is asked again.
         """
-        turn = self._turns[address]
-        await turn.acquire()
-        closed = self._closed.get((address, port))
-        if closed is not None:
-            turn.release()
-            raise CannotLook(closed.reason, closed.detail)
-        try:
+        deadline = timeout or self._timeout
+        with ExitStack() as taken:
+            turn = self._turns[address]
+            await turn.acquire()
+            queueing = taken.enter_context(ExitStack())
+            queueing.callback(turn.release)
+            closed = self._closed.get((address, port))
+            if closed is not None:
+                raise CannotLook(closed.reason, closed.detail)
             await self._places.acquire()
-        except BaseException:
-            turn.release()
-            raise
-
-        def give_back() -> None:
-            self._places.release()
-            turn.release()
-
-        try:
-            stream = await tcp.connect(
-                address, port, tls=tls, timeout=timeout or self._timeout, on_close=give_back
-            )
-        except CannotLook as failure:
-            if failure.reason is Reason.REFUSED and (address, port) not in self._opened:
-                self._closed[address, port] = failure
-            raise
+            taken.callback(self._places.release)
+            try:
+                sock = await _dial(address, port, min(deadline, CONNECT), queueing.close)
+            except CannotLook as failure:
+                if failure.reason in NOT_THERE and (address, port) not in self._opened:
+                    self._closed[address, port] = failure
+                raise
+            give_back = taken.pop_all()
         self._opened.add((address, port))
-        return stream
+        return await tcp.converse(sock, tls=tls, timeout=deadline, on_close=give_back.close)
 
     async def shell(self, target: SshTarget) -> Shell:
         """Log in. Raises CannotLook."""
@@ -80,6 +82,31 @@ class RealNetwork:
     async def sleep(self, seconds: float) -> None:
         """Wait, for back-off and greylisting."""
         await asyncio.sleep(seconds)
+
+
+async def _dial(address: str, port: int, timeout: float, give_up_turn: Callable[[], None]) -> socket.socket:
+    """Connected. Raises CannotLook.
+
+    A port that does not answer lets others to the same address after a moment: a packet filter that drops is no
+    connection, and seven filtered ports must not cost seven time-outs. Should it answer late after all, it is not
+    queued again: whoever holds a place and waits for a turn could wait for somebody who waits for a place.
+    """
+    dialling = asyncio.ensure_future(tcp.dial(address, port, timeout=timeout))
+    try:
+        done, _ = await asyncio.wait({dialling}, timeout=PATIENCE)
+        if not done:
+            give_up_turn()
+        return await asyncio.shield(dialling)
+    except asyncio.CancelledError:
+        dialling.add_done_callback(_hang_up)
+        dialling.cancel()
+        raise
+
+
+def _hang_up(dialling: "asyncio.Task[socket.socket]") -> None:
+    """Nobody wants the connection any more."""
+    if not dialling.cancelled() and dialling.exception() is None:
+        dialling.result().close()
 
 
 def _lines(path: str) -> list[str]:

@@ -146,32 +146,40 @@ class TcpStream:
             self._on_close()
 
 
-async def connect(
-    address: str, port: int, *, tls: TlsOffer | None, timeout: float, on_close: Callable[[], None]
-) -> TcpStream:
-    """Open a connection to an IP address; with tls, shake hands first. `on_close` is called once, also on failure.
-
-    Raises CannotLook.
-    """
+async def dial(address: str, port: int, *, timeout: float) -> socket.socket:
+    """A connected socket. Raises CannotLook."""
     where = f"{address} port {port}"
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:
-        on_close()
         raise cannot_look(error, where) from error
     sock.setblocking(False)
     try:
         async with asyncio.timeout(timeout):
             await asyncio.get_running_loop().sock_connect(sock, (address, port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as error:
+        sock.close()
+        raise cannot_look(error, where) from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def converse(
+    sock: socket.socket, *, tls: TlsOffer | None, timeout: float, on_close: Callable[[], None]
+) -> TcpStream:
+    """A stream over a connected socket; with tls, shake hands first. `on_close` is called once, also on failure.
+
+    Raises CannotLook.
+    """
+    try:
         stream = TcpStream(sock, timeout, on_close)
-    except BaseException as error:
+    except OSError as error:  # reset between connecting and asking for the names of both ends
         sock.close()
         on_close()
-        if isinstance(error, OSError):
-            raise cannot_look(error, where) from error
-        raise
+        raise cannot_look(error, "a new connection") from error
     if tls is not None:
         try:
             await stream.start_tls(tls)

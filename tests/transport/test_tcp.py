@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 
 from auditor.model import Reason
 from auditor.net import CannotLook, TlsMode, TlsOffer
-from auditor.transport import tls
+from auditor.transport import tcp, tls
 from auditor.transport.network import RealNetwork
 from tests.scripted import ScriptedResolver
 from tests.transport.loopback import certificate, server_context, serving
@@ -174,3 +175,40 @@ def test_this_machine_knows_its_own_addresses():
 def test_a_chain_is_judged_at_the_time_of_the_scan():
     assert tls.verify((), "mx.lab.test", datetime(2026, 1, 1, tzinfo=UTC)) == "no certificate was presented"
     assert tls.verify((b"not DER",), "mx.lab.test", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+async def test_a_port_that_never_answers_keeps_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch):
+    """Packet filters drop: seven filtered ports would cost seven time-outs, one after the other."""
+    dial = tcp.dial
+
+    async def filtered(address: str, port: int, *, timeout: float) -> socket.socket:
+        if port == 9:
+            await asyncio.sleep(timeout)
+            raise CannotLook(Reason.TIMEOUT, "no answer in time")
+        return await dial(address, port, timeout=timeout)
+
+    monkeypatch.setattr(tcp, "dial", filtered)
+    monkeypatch.setattr("auditor.transport.network.PATIENCE", 0.05)
+    here = network(timeout=0.5)
+    async with serving(echo) as port:
+        started = time.monotonic()
+        silent = [asyncio.ensure_future(here.connect("127.0.0.1", 9)) for _ in range(5)]
+        await asyncio.sleep(0)
+        stream = await here.connect("127.0.0.1", port)
+        await stream.close()
+        failures = await asyncio.gather(*silent, return_exceptions=True)
+        assert time.monotonic() - started < 1.5
+    assert {getattr(failure, "reason", None) for failure in failures} == {Reason.TIMEOUT}
+
+
+async def test_a_visit_that_is_called_off_gives_its_place_back():
+    async with serving(echo) as port:
+        here = network()
+        first = await here.connect("127.0.0.1", port)
+        waiting = asyncio.ensure_future(here.connect("127.0.0.1", port))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        await first.close()
+        second = await asyncio.wait_for(here.connect("127.0.0.1", port), 1)
+        await second.close()
