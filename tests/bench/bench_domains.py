@@ -124,7 +124,10 @@ def compare(domains):
         ).stdout
         other = checkdmarc_seconds()
     ours = json.loads(output)
-    print(f"\n{domains} domains, every answer {DELAY * 1000:.0f} ms away")
+    busy = os.getloadavg()[0]
+    print(
+        f"\n{domains} domains, every answer {DELAY * 1000:.0f} ms away; {os.cpu_count()} cores, load {busy:.1f}"
+    )
     print(
         f"auditor    {ours['seconds']:7.1f} s   {ours['megabytes']:.0f} MB   CPU {ours['cpu']:.1f} s (judging {ours['judging']:.1f} s)   {ours['questions']} DNS questions, {ours['findings']} findings {ours['statuses']}"
     )
