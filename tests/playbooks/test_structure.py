@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 PLAYS = ROOT / "playbooks"
 PLAYBOOKS = sorted(path for path in PLAYS.glob("*.yml") if path.name != "site.yml")
 ROLES = sorted(path for path in (PLAYS / "roles").iterdir() if path.is_dir())
-OWN_MODULES = {path.stem for path in (PLAYS / "library").glob("*.py")} | {path.stem for path in (PLAYS / "action_plugins").glob("*.py")}
+OWN_MODULES = {path.stem for path in (PLAYS / "library").glob("*.py")} | {
+    path.stem for path in (PLAYS / "action_plugins").glob("*.py")
+}
 CATALOGUE = set(
     re.findall(r"`?\b([a-z0-9]+(?:-[a-z0-9]+)+)\b", (Path(__file__).parent / "check_ids.txt").read_text())
 )

@@ -1,0 +1,242 @@
+"""The playbooks on real hosts: nothing breaks, holes close, a second run changes nothing, sabotage is undone."""
+
+import re
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.lab.fixtures import COMBINATIONS
+from tests.lab.laboratory import Lab
+from tests.lab.machine import Host
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+ROOT = Path(__file__).parents[2]
+ANSIBLE = str(Path(sys.executable).with_name("ansible-playbook"))
+CONFIGURATION = (
+    "find /etc -type f ! -name '*-' ! -path '/etc/.pwd.lock' -print0 | sort -z | xargs -0 sha256sum"
+)
+
+DIALOGUE = """
+import socket, sys
+address, helo, sender, *recipients = sys.argv[1:]
+talk = socket.create_connection((address, 25), 10)
+talk.settimeout(20)
+lines = talk.makefile("rb")
+def reply():
+    while True:
+        line = lines.readline().decode()
+        if line[3:4] != "-":
+            return line.strip()
+def say(text):
+    talk.sendall(text.encode() + b"\\r\\n")
+    return reply()
+reply()
+say("EHLO " + helo)
+for recipient in recipients:
+    say("MAIL FROM:<" + sender + ">")
+    print(say("RCPT TO:<" + recipient + ">"))
+    say("RSET")
+say("QUIT")
+"""
+
+
+class Ansible:
+    """Plain ansible-playbook at the vantage, over SSH, against one host of the laboratory."""
+
+    def __init__(self, lab: Lab, host: Host, home: Path) -> None:
+        self.lab, self.host, self.home = lab, host, home
+        known = f"-o StrictHostKeyChecking=yes -o UserKnownHostsFile={host.ssh.known_hosts} -o ControlPath={home}/mux-%C"
+        variables = {
+            "ansible_host": host.ssh.address,
+            "ansible_port": host.ssh.port,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(host.ssh.key),
+            "ansible_ssh_common_args": known,
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "mail_domains": [host.domain],
+            "mail_contacts": {"owner": {"mail": "alice"}},
+        }
+        self.inventory = home / "inventory.yml"
+        self.inventory.write_text(
+            yaml.safe_dump({"mail_hosts": {"hosts": {host.name: variables}}}), encoding="utf-8"
+        )
+
+    def run(self, playbook: str, *arguments: str, check: bool = True) -> tuple[str, int]:
+        """The output and the number of changed tasks."""
+        command = ["env", f"HOME={self.home}", "ANSIBLE_NOCOLOR=1", ANSIBLE, "-i", str(self.inventory)]
+        done = self.lab.exec([*command, str(ROOT / "playbooks" / f"{playbook}.yml"), *arguments])
+        assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+        found = re.search(r"changed=(\d+)", done.stdout)
+        return done.stdout, int(found.group(1)) if found else -1
+
+
+def replies(lab: Lab, host: Host, helo: str, sender: str, recipients: Sequence[str]) -> list[str]:
+    """What a stranger's recipients are answered, in order."""
+    done = lab.exec([sys.executable, "-c", DIALOGUE, host.v4, helo, sender, *recipients])
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab, tmp_path_factory: pytest.TempPathFactory):
+    """Makes a host and the Ansible that looks after it."""
+    made: dict[tuple[str, str, str], tuple[Host, Ansible]] = {}
+
+    def make(release: str, mta: str, profile: str = "stock") -> tuple[Host, Ansible]:
+        if (release, mta, profile) not in made:
+            number = 150 + len(made)
+            name = f"plays-{mta}-{release}-{profile}.example"
+            host = lab.host(
+                f"mx1.{name}",
+                release=release,
+                mta=mta,
+                profile=profile,
+                v4=f"198.51.100.{number}",
+                v6=f"2001:db8:100::{number}",
+            )
+            made[release, mta, profile] = host, Ansible(lab, host, tmp_path_factory.mktemp("ansible"))
+        return made[release, mta, profile]
+
+    yield make
+    for host, _ in made.values():
+        host.stop()
+
+
+@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
+def test_close_relay_shows_what_it_would_do_then_does_it_then_has_nothing_left_to_do(
+    lab: Lab, stage, release: str, mta: str
+):
+    host, ansible = stage(release, mta, "weak")
+    foreign, own = "canary@elsewhere.example", f"info-{mta}@{host.domain}"
+    assert replies(lab, host, "stranger.example", "", [foreign])[0][0] == "2", "the host is weak"
+    before = host.sh(CONFIGURATION)
+
+    shown, announced = ansible.run("close-relay", "--check", "--diff")
+    assert host.sh(CONFIGURATION) == before, "check mode wrote something"
+    assert announced > 0
+    assert "+++ after" in shown
+
+    _, changed = ansible.run("close-relay")
+    assert changed > 0
+    for helo, sender in (("stranger.example", ""), (host.domain, f"a@{host.domain}")):
+        answers = replies(lab, host, helo, sender, [foreign, f"canary%elsewhere.example@{host.domain}"])
+        assert [answer[0] for answer in answers if answer[0] == "2"] == [], (helo, own, answers)
+    assert ansible.run("close-relay")[1] == 0
+
+
+@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
+def test_role_addresses_are_accepted_and_reach_a_person(lab: Lab, stage, release: str, mta: str):
+    host, ansible = stage(release, mta, "weak")
+    ansible.run("role-addresses")
+    wanted = [f"{role}@{host.domain}" for role in ("postmaster", "abuse", "hostmaster", "security")]
+    answers = replies(lab, host, "stranger.example", "", wanted)
+    assert [answer[0] for answer in answers] == ["2"] * 4, answers
+    assert re.search(r"(?m)^root:\s*alice$", host.read("/etc/aliases"))
+    assert ansible.run("role-addresses")[1] == 0
+
+
+@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
+def test_a_killed_mail_service_comes_back_within_ten_seconds_under_its_own_unit(
+    stage, release: str, mta: str
+):
+    host, ansible = stage(release, mta)
+    ansible.run("supervision")
+    unit = {"postfix": "postfix@-" if release == "bookworm" else "postfix", "exim4": "exim4"}.get(mta, mta)
+    first = host.sh(f"systemctl show -p MainPID --value {unit}").strip()
+    host.kill9(int(first))
+    deadline = time.monotonic() + 10
+    while (second := host.sh(f"systemctl show -p MainPID --value {unit}").strip()) in {
+        "0",
+        first,
+    } or 25 not in host.listening():
+        assert time.monotonic() < deadline, host.sh(f"systemctl status {unit} || true")
+        time.sleep(0.2)
+    assert f"/{unit}.service" in host.read(f"/proc/{second}/cgroup")
+    assert ansible.run("supervision")[1] == 0
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_what_the_admin_wrote_survives_byte_for_byte(stage, release: str):
+    host, ansible = stage(release, "postfix")
+    odd = "# our own remark, keep\nmail_name = Odd but ours\n"
+    host.sh(
+        f"printf %s {shlex.quote(odd)} >> /etc/postfix/main.cf; postconf -M 'odd/unix=odd unix - n n - - pipe argv=/bin/true'"
+    )
+    ansible.run("close-relay")
+    ansible.run("smtp-hygiene")
+    assert odd in host.read("/etc/postfix/main.cf")
+    assert "odd        unix" in host.read("/etc/postfix/master.cf")
+
+
+def test_a_change_that_breaks_mail_is_undone_by_its_own_probe(stage, tmp_path: Path):
+    host, ansible = stage("bookworm", "postfix")
+    before = host.sha(["/etc/postfix/main.cf"])
+    sabotage = tmp_path / "sabotage.yml"
+    task = {
+        "name": "Break inbound mail",
+        "postfix_config": {
+            "frame": "{{ mail_host_frame }}",
+            "what": "Inbound mail is broken",
+            "settings": {"smtpd_recipient_restrictions": "reject"},
+        },
+    }
+    play = {
+        "hosts": "mail_hosts",
+        "gather_facts": False,
+        "become": True,
+        "roles": ["mail_host"],
+        "tasks": [task],
+    }
+    sabotage.write_text(yaml.safe_dump([play]), encoding="utf-8")
+    environment = [f"ANSIBLE_{kind.upper()}={ROOT / 'playbooks' / folder}" for kind, folder in (
+        ("library", "library"), ("module_utils", "module_utils"), ("roles_path", "roles"), ("filter_plugins", "filter_plugins"))]  # fmt: skip
+    done = ansible.lab.exec(
+        ["env", f"HOME={ansible.home}", *environment, ANSIBLE, "-i", str(ansible.inventory), str(sabotage)]
+    )
+    assert done.returncode != 0
+    assert "undone, everything is as it was" in done.stdout
+    assert host.sha(["/etc/postfix/main.cf"]) == before
+    assert 25 in host.listening()
+
+
+def test_a_host_that_is_only_to_be_scanned_is_refused_untouched(stage):
+    host, ansible = stage("trixie", "postfix")
+    before = host.sh(CONFIGURATION)
+    extra = yaml.safe_load(ansible.inventory.read_text())
+    extra["check_only"] = {"hosts": {host.name: None}}
+    ansible.inventory.write_text(yaml.safe_dump(extra))
+    output, _ = ansible.run("close-relay", check=False)
+    assert "it is scanned, never changed" in output
+    assert host.sh(CONFIGURATION) == before
+    del extra["check_only"]
+    ansible.inventory.write_text(yaml.safe_dump(extra))
+
+
+def test_isolation_keeps_the_admin_closes_the_rest_and_opens_ssh_but_not_mail_when_nobody_confirms(
+    lab: Lab, stage
+):
+    host, ansible = stage("bookworm", "postfix")
+
+    def open_ports() -> list[int]:
+        script = (
+            "import socket,sys\n"
+            "for port in (22, 25):\n"
+            "    try: socket.create_connection((sys.argv[1], port), 2).close(); print(port)\n"
+            "    except OSError: pass\n"
+        )
+        done = lab.attacker.run([sys.executable, "-c", script, host.v4])
+        return [int(word) for word in done.stdout.split()]
+
+    assert open_ports() == [22, 25]
+    ansible.run("isolate", "-e", "isolate_level=L3", "-e", "isolate_dead_man_seconds=8")
+    assert open_ports() == []
+    time.sleep(9)
+    assert open_ports() == [22], "the dead man opens SSH and never mail"
+    ansible.run("isolate", "-e", "isolate_state=absent")
+    assert open_ports() == [22, 25]
+    assert "auditor" not in host.sh("nft list tables")

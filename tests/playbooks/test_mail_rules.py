@@ -1,0 +1,78 @@
+"""How an admin's list becomes the nearest safe one."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+
+def load(name: str):
+    path = Path(__file__).parents[2] / "playbooks/filter_plugins" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+rules, records = load("mail_rules"), load("mail_records")
+STOCK = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted"),
+    [
+        ("", STOCK),
+        ("permit", "reject_unauth_destination"),
+        (STOCK, STOCK),
+        (STOCK.replace("reject", "defer"), STOCK),
+        (
+            "check_helo_access hash:/etc/postfix/helo permit_mynetworks reject_unauth_destination",
+            "permit_mynetworks, reject_unauth_destination, check_helo_access hash:/etc/postfix/helo",
+        ),
+        ("permit_sasl_authenticated,reject", "permit_sasl_authenticated, reject"),
+        (
+            "reject_non_fqdn_recipient permit_mx_backup",
+            "reject_non_fqdn_recipient, reject_unauth_destination",
+        ),
+    ],
+)
+def test_nobody_relays_on_his_own_word(present, wanted):
+    assert rules.relay_restrictions(present) == wanted
+
+
+@pytest.mark.parametrize(
+    ("present", "trusted", "wanted"),
+    [
+        ("0.0.0.0/0 [::]/0", [], "127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128"),
+        ("127.0.0.0/8 192.0.2.0/24", ["192.0.2.0/28"], "127.0.0.0/8 192.0.2.0/28"),
+        ("127.0.0.0/8 hash:/etc/postfix/nets", [], "127.0.0.0/8 hash:/etc/postfix/nets"),
+        ("127.0.0.0/8 static:all", [], "127.0.0.0/8"),
+        ("127.0.0.0/8", ["2001:db8::/64"], "127.0.0.0/8 [2001:db8::]/64"),
+    ],
+)
+def test_trust_ends_at_what_the_inventory_names(present, trusted, wanted):
+    assert rules.mynetworks(present, trusted, ["198.51.100.10"]) == wanted
+
+
+@pytest.mark.parametrize("present", ["", STOCK, "permit", "check_helo_access hash:/x, permit_mynetworks"])
+def test_a_closed_list_stays_as_it_is_when_closed_again(present):
+    once = rules.relay_restrictions(present)
+    assert rules.relay_restrictions(once) == once
+
+
+def test_spf_names_every_address_once_and_refuses_the_rest():
+    record = records.spf_record(
+        "example.org", ["198.51.100.10", "2001:db8::1", "198.51.100.10"], ["_spf.example.net"]
+    )
+    assert record["value"] == "v=spf1 mx ip4:198.51.100.10 ip6:2001:db8::1 include:_spf.example.net -all"
+
+
+def test_a_domain_that_sends_nothing_refuses_everybody():
+    assert records.spf_record("example.org", ["198.51.100.10"], [], sends=False)["value"] == "v=spf1 -all"
+
+
+def test_dmarc_knows_three_steps_only():
+    with pytest.raises(ValueError, match="none, quarantine, reject"):
+        records.dmarc_record("example.org", "strict", "dmarc@example.org")
