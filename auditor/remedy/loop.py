@@ -26,18 +26,24 @@ class Loop:
         return tuple(done)
 
     def apply(self, plan: Plan) -> bool:
-        """Each step for real, in order; stops at the first that does not come to its end.
+        """Each step for real, in order. True when every one came to its end.
 
-        The playbooks restore what they changed when their own verification fails, so what was done
-        before stays done and whole, and what comes after is not tried on a host in an unknown state.
+        A step that fails without having changed anything (a variable is missing, a candidate was refused)
+        is no reason to leave the relay open, so the next one is tried. After one that failed with changes
+        nothing more is done: the playbook has put back what it could, and a person has to look.
         """
+        good = True
         for step in plan.runnable:
             self.announce(f"running {step.playbook} on {', '.join(step.hosts)}")
             self.record.running(step.playbook, step.hosts)
             ran = self.runner.run(step, check_mode=False)
             self.ran.append(ran)
             self.record.ran(ran)
-            if not ran.good:
+            if ran.good:
+                continue
+            good = False
+            if any(ran.changed.values()) or not ran.finished:
                 self.announce(f"{step.playbook} did not come to its end; the steps after it are not run")
-                return False
-        return True
+                break
+            self.announce(f"{step.playbook} failed before it changed anything; going on with the next")
+        return good

@@ -33,6 +33,9 @@ class Ran:
     failures: tuple[str, ...] = ()
     """Host and message of each task that failed and was not rescued."""
 
+    finished: bool = True
+    """Ansible itself told how it ended; False after a lost connection or a killed process."""
+
     @property
     def good(self) -> bool:
         """Every host came to the end of the play."""
@@ -45,6 +48,8 @@ class _Listener:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self.last = ""
+        self.finished = False
+        self.unreachable = False
         self.failures: list[str] = []
         self.changed: dict[str, int] = {}
 
@@ -58,8 +63,10 @@ class _Listener:
             case "runner_on_failed" if not data.get("ignore_errors"):
                 self.failures.append(_failure(data))
             case "runner_on_unreachable":
+                self.unreachable = True
                 self.failures.append(_failure(data))
             case "playbook_on_stats":
+                self.finished = True
                 self.changed.update(data.get("changed") or {})
         return False
 
@@ -122,5 +129,6 @@ class Runner:
             check_mode=check_mode,
             status=str(runner.status),
             changed=listener.changed,
+            finished=listener.finished and not listener.unreachable,
             failures=tuple(listener.failures) or (() if runner.rc == 0 else (listener.last[:MAX_MESSAGE],)),
         )
