@@ -3,7 +3,6 @@
 python -m pytest -m bench tests/bench/bench_inside.py -s
 """
 
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -26,18 +25,40 @@ def test_inside_is_faster_than_gathering_facts(lab: Lab, mail_host: MailHosts, t
     admin = Admin(lab=lab, folder=tmp_path)
     inventory = str(admin.inventory(host))
 
+    folder = (
+        tmp_path / ".ssh"
+    )  # HOME of the commands; without an inventory, whose reading is Ansible's own time
+    folder.mkdir()
+    (folder / "known_hosts").write_text(
+        Path(host.ssh.known_hosts).read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    (folder / "config").write_text(f"Host {host.v4}\n IdentityFile {host.ssh.key}\n", encoding="utf-8")
+
     def seconds(command: list[str]) -> float:
+        """The best of a few, for the machine is shared."""
         taken = []
         for _ in range(ROUNDS):
             started = time.monotonic()
             done = admin._run(command)
             taken.append(time.monotonic() - started)
             assert done.returncode in {0, 1, 3}, done.stderr
-        return statistics.median(taken)
+        return min(taken)
 
-    scan = [sys.executable, "-m", "auditor", "scan", host.name, "-i", inventory, "--inside-only"]
-    families = [w for f in ("supervision", "mta", "queue", "host", "access") for w in ("--only", f)]
-    ours = seconds([*scan, *families, "--skip", "mail-log-written"])
+    families = [w for f in ("supervision", "mta", "queue", "host", "logging") for w in ("--only", f)]
+    words = [*families, "--skip", "mail-log-written", "--nameserver", "192.0.2.10"]
+    ours = seconds(
+        [
+            sys.executable,
+            "-m",
+            "auditor",
+            "scan",
+            host.v4,
+            "--ssh",
+            f"root@{host.v4}",
+            "--inside-only",
+            *words,
+        ]
+    )
     facts = seconds([str(Path(sys.executable).parent / "ansible"), host.name, "-i", inventory, "-m", "setup"])
     bare = seconds(host.ssh.argv("root", ["true"]))
     print(
