@@ -84,10 +84,10 @@ async def transact(
 ) -> tuple[Transaction, ...]:
     """What came of each envelope, in order. `encrypted`: after STARTTLS. Never raises: failures are in there."""
     done: list[Transaction] = []
-    pipelined, losses, last = True, 0, ""
+    size, pipelined, losses, last = PER_CONNECTION, True, 0, ""
     reason = Reason.CONNECTION_LOST
     while len(done) < len(envelopes) and losses < LOST_CONNECTIONS:
-        chunk, ready = envelopes[len(done) : len(done) + PER_CONNECTION], False
+        chunk, ready = envelopes[len(done) : len(done) + size], False
         helo = chunk[0].helo
         try:
             async with visit.dialogue() as (talk, _):
@@ -101,7 +101,9 @@ async def transact(
         except CannotLook as lost:
             if not ready:
                 return (*done, *(e.became(lost.as_unavailable()) for e in envelopes[len(done) :]))
-            if pipelined and "PIPELINING" in talk.extensions:
+            if lost.reason is Reason.RATE_LIMITED and size > 1:
+                size //= 2  # smtpd_hard_error_limit may be well below the 20 that Postfix has by default
+            elif pipelined and "PIPELINING" in talk.extensions:
                 pipelined = False
             elif len(done) < len(envelopes):
                 losses, reason, last = losses + 1, lost.reason, lost.detail

@@ -157,3 +157,19 @@ async def test_a_pipeline_is_used_where_it_is_offered_and_given_up_where_it_brea
     first, second, third = await transact(talk, [ENVELOPE, odd, ENVELOPE])
     assert first.decisive.code == third.decisive.code == 550
     assert second.decisive.reason is Reason.TIMEOUT
+
+
+async def test_a_server_that_forgives_few_errors_is_asked_in_smaller_portions():
+    """smtpd_hard_error_limit = 6: the seventh refusal on one connection ends it with 421."""
+    refusals = 0
+
+    def rcpt(helo: str, sender: str, recipient: str, tls: bool) -> str:
+        nonlocal refusals
+        refusals += 1
+        return "421 4.7.0 too many errors\nHANGUP" if refusals % 6 == 0 else "550 5.7.1 no"
+
+    talk = Visit(
+        network(smtp=MailServer(rcpt=rcpt)), Options(timeout=1), "198.51.100.10", 25, "mx1.example.org"
+    )
+    outcomes = await transact(talk, [ENVELOPE] * 5)
+    assert [getattr(outcome.decisive, "code", None) for outcome in outcomes] == [550] * 5

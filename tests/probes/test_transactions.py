@@ -29,4 +29,4 @@ async def test_every_envelope_has_one_outcome_in_order(answers: list[str], pipel
         assert isinstance(outcome.decisive, Reply | Unavailable)
         if isinstance(outcome.decisive, Reply) and answer.startswith("550"):
             assert outcome.decisive.code == 550
-    assert server.connections <= 3 + len(envelopes)
+    assert server.connections <= 6 + len(envelopes)
