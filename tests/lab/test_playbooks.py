@@ -173,6 +173,16 @@ def test_what_the_admin_wrote_survives_byte_for_byte(stage, release: str):
     assert "odd        unix" in host.read("/etc/postfix/master.cf")
 
 
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_updates_and_ssh_settle_at_once_and_the_admin_still_gets_in(stage, release: str):
+    host, ansible = stage(release, "postfix")
+    ansible.run("updates")
+    ansible.run("ssh")
+    assert "passwordauthentication no" in host.sh("sshd -T")
+    assert host.login("id -un", user="root").stdout.strip() == "root"
+    assert ansible.run("updates")[1] + ansible.run("ssh")[1] == 0
+
+
 def test_a_change_that_breaks_mail_is_undone_by_its_own_probe(stage, tmp_path: Path):
     host, ansible = stage("bookworm", "postfix")
     before = host.sha(["/etc/postfix/main.cf"])
