@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.lab.fixtures import allow_cold_builds, lab, mail_host
+from tests.lab.fixtures import allow_cold_builds, canary, lab, mail_host
 
-__all__ = ["lab", "mail_host"]
+__all__ = ["canary", "lab", "mail_host"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

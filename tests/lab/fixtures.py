@@ -8,6 +8,7 @@ import pytest
 from tests.lab.images import MTAS, RELEASES
 from tests.lab.laboratory import Lab, why_not
 from tests.lab.machine import Host
+from tests.lab.watching import Box, canary_box
 
 COMBINATIONS: Final = [(release, mta) for release in RELEASES for mta in MTAS]
 COLD_BUILD_SECONDS: Final = 900
@@ -28,6 +29,13 @@ def lab() -> Iterator[Lab]:
         pytest.skip(reason)
     with Lab() as laboratory:
         yield laboratory
+
+
+@pytest.fixture(scope="session")
+def canary(lab: Lab) -> Iterator[Box]:
+    """A mailbox outside, box@canary.example, that keeps what it gets."""
+    with canary_box(lab) as box:
+        yield box
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from tests.lab.profile import apply_profile, profile_script
 
 RUN: Final = Path("/run/auditor-lab")
 _INOTIFY: Final = 2048
-_TOOLS: Final = ("ip", "mmdebstrap", "mount", "nsenter", "ssh", "ssh-keygen", "sysctl", "unshare")
+_TOOLS: Final = ("ip", "mmdebstrap", "mount", "nsenter", "setpriv", "ssh", "ssh-keygen", "sysctl", "unshare")
 
 
 def why_not() -> str | None:

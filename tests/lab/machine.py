@@ -141,9 +141,11 @@ class Host:
         """Run as root inside, a string by ``sh -c``; output is captured as text, the exit code is the caller's.
 
         The process belongs to the cgroup ``/lab-console``. What must belong to a login session goes over `ssh`.
+        Like all processes of a host it may not set the clock, which is the machine's.
         """
         argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
         enter = ["nsenter", "-t", str(self.pid), "-m", "-p", "-u", "-i", "-n", "-C", "--wd", "--", *argv]
+        enter = ["setpriv", "--bounding-set=-sys_time,-sys_module,-sys_rawio", "--", *enter]
         into = f'echo $$ > "{self._cgroup}/lab-console/cgroup.procs" && exec "$@"'
         env = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -4,54 +4,21 @@ The blocks come out of the runbooks themselves, with their values as the engine 
 """
 
 import re
-from pathlib import Path
 
 import pytest
 
 from auditor.runbook.format import Use
-from auditor.runbook.parse import read
-from auditor.runbook.shell import names, program
 from tests.lab.fixtures import COMBINATIONS
+from tests.lab.follower import Follower
 
 pytestmark = pytest.mark.lab
 
-BOOKS = Path(__file__).parents[2] / "runbooks"
-DEBIAN = {"bookworm": 12, "trixie": 13}
 WATCHED = {
     "postfix": ["/etc/postfix"],
     "exim4": ["/etc/exim4"],
     "opensmtpd": ["/etc/smtpd.conf", "/etc/systemd/system"],
     "sendmail": ["/etc/mail", "/etc/sasldb2"],
 }
-VALUES = {
-    "incident_id": "INC-2026-0001",
-    "account": "admin",
-    "spam_sender": "admin@spam.example",
-    "relay_host": "relay.example.net",
-    "relay_client": "203.0.113.66",
-    "destination": "example.com",
-}
-
-
-class Follower:
-    """Runs blocks of one runbook on one host, as the engine would."""
-
-    def __init__(self, host, release, book):
-        self.host, self.debian = host, DEBIAN[release]
-        self.steps = {step.id: step for step in read(BOOKS / f"{book}.md").steps}
-
-    def has(self, step, use):
-        return self.steps[step].shell(use, self.host.mta, self.debian) is not None
-
-    def run(self, step, use):
-        block = self.steps[step].shell(use, self.host.mta, self.debian)
-        text, values = program(block.text, {name: VALUES[name] for name in names(block.text)})
-        return self.host.run(["sh", "-eu", "-c", text, "auditor", *values])
-
-    def must(self, step, use):
-        done = self.run(step, use)
-        assert done.returncode == 0, f"{use} {step}: {done.stdout}{done.stderr}"
-        return done.stdout
 
 
 def state(host):

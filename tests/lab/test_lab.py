@@ -204,3 +204,11 @@ def leftovers(lab: str) -> list[str]:
     found = [*Path("/run/netns").glob(f"{lab}*"), *Path("/etc/netns").glob(f"{lab}*"), *RUN.glob(f"{lab}*")]
     found += [process.cgroup(lab)] if process.cgroup(lab).exists() else []
     return [str(path) for path in found] + [mount for mount in mounts if lab in mount]
+
+
+def test_nothing_inside_a_host_may_set_the_machines_clock(mail_host):
+    host = mail_host("bookworm", "postfix")
+    sys_time = 1 << 25  # CAP_SYS_TIME, capabilities(7)
+    status = "grep CapEff /proc/self/status"
+    for seen in (host.sh(status), host.login(f"sudo {status}").stdout, host.sh("grep CapEff /proc/1/status")):
+        assert int(seen.split()[1], 16) & sys_time == 0

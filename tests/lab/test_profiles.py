@@ -1,35 +1,24 @@
 """The weak hosts are as weak and the hardened ones as sound as their names promise, seen without auditor's own eyes."""
 
-import contextlib
 import smtplib
 import ssl
 import time
-from collections.abc import Iterator
 from email import message_from_bytes
 
 import dkim
 import dns.flags
 import dns.resolver
 import pytest
-from aiosmtpd.controller import Controller
 
 from tests.lab.fixtures import COMBINATIONS, MailHosts
 from tests.lab.laboratory import Lab
-from tests.lab.machine import Host
 from tests.lab.net import RESOLVERS
 from tests.lab.profile import LOGIN, PASSWORD, offers_tls
+from tests.lab.watching import Box, listener, session, unit_of, wait_for
 
 pytestmark = pytest.mark.lab
 STRANGER = "someone@elsewhere.example"
 SENDER = "audit@vantage.example"
-UNITS = {("bookworm", "postfix"): "postfix@-"}
-
-
-@contextlib.contextmanager
-def session(lab: Lab, address: str, port: int = 25) -> Iterator[smtplib.SMTP]:
-    with lab.vantage.entered(), smtplib.SMTP(address, port, "vantage.example", timeout=20) as smtp:
-        smtp.ehlo()
-        yield smtp
 
 
 def recipient(smtp: smtplib.SMTP, to: str, sender: str = SENDER) -> int:
@@ -68,7 +57,7 @@ def test_a_weak_host_writes_nothing_down_and_was_started_by_hand(
     resolver = host.sh("pgrep -o -x unbound").strip()
     for pid in (listener(host), resolver):
         assert "/user.slice/" in host.read(f"/proc/{pid}/cgroup")
-    unit = UNITS.get((release, mta), mta)
+    unit = unit_of(release, mta)
     assert host.run(["systemctl", "show", "-P", "Restart", unit]).stdout.strip() == "no"
     assert host.run(["systemctl", "is-enabled", mta]).returncode != 0
 
@@ -121,7 +110,7 @@ def test_a_hardened_host_brings_mail_to_its_people_and_logs_it_at_home_and_abroa
 
 @pytest.mark.parametrize(("release", "mta"), [c for c in COMBINATIONS if offers_tls(c[1], c[0])])
 def test_a_hardened_host_takes_submissions_from_alice_only_and_signs_them(
-    lab: Lab, mail_host: MailHosts, canary: "Box", release: str, mta: str
+    lab: Lab, mail_host: MailHosts, canary: Box, release: str, mta: str
 ):
     host = mail_host(release, mta, "hardened")
     alice = f"alice@{host.domain}"
@@ -144,7 +133,7 @@ def test_a_hardened_host_takes_submissions_from_alice_only_and_signs_them(
 def test_a_hardened_host_comes_back_after_kill_9(mail_host: MailHosts, release: str, mta: str):
     host = mail_host(release, mta, "hardened")
     pid = listener(host)
-    unit = UNITS.get((release, mta), mta)
+    unit = unit_of(release, mta)
     main = int(host.sh(f"systemctl show -P MainPID {unit}"))
     host.kill9(main or int(pid))
     wait_for(lambda: 25 in host.listening() and listener(host) not in {pid, ""}, "port 25 again", seconds=20)
@@ -159,10 +148,6 @@ def test_the_domain_of_a_hardened_host_is_signed_and_its_tlsa_matches(lab: Lab, 
     assert text_record(lab, f"_dmarc.{host.domain}").startswith(b"v=DMARC1; p=reject")
 
 
-def listener(host: Host) -> str:
-    return host.sh("ss -Hltnp 'sport = :25' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -1").strip()
-
-
 def unnamed(lab: Lab) -> ssl.SSLContext:
     context = trusting(lab)
     context.check_hostname = False
@@ -174,35 +159,3 @@ def text_record(lab: Lab, name: str) -> bytes:
         resolver = dns.resolver.Resolver(configure=False)
         resolver.nameservers = [RESOLVERS[0]]
         return b"".join(resolver.resolve(name, "TXT")[0].strings)
-
-
-def wait_for(true, what: str, *, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.1)
-
-
-class Box:
-    """Keeps what arrives, byte for byte."""
-
-    def __init__(self) -> None:
-        self.mails: list[bytes] = []
-
-    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        self.mails.append(envelope.content)
-        return "250 collected"
-
-
-@pytest.fixture(scope="module")
-def canary(lab: Lab) -> Iterator[Box]:
-    """canary.example, which collects every mail."""
-    station = lab.station("canary", "203.0.113.50")
-    lab.zone("canary.example", [f"@ A {station.v4}", "@ MX 10 @"])
-    lab.names.reverse({station.v4: "canary.example"})
-    box = Box()
-    controller = Controller(box, hostname=station.v4, port=25)
-    with station.entered():
-        controller.start()
-    yield box
-    controller.stop()

@@ -1,0 +1,46 @@
+"""Runs the shell blocks of a runbook on a host of the laboratory, with values passed as the engine passes them."""
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from auditor.runbook.format import Use
+from auditor.runbook.parse import read
+from auditor.runbook.shell import names, program
+from tests.lab.machine import Host
+
+BOOKS: Final = Path(__file__).parents[2] / "runbooks"
+DEBIAN: Final = {"bookworm": 12, "trixie": 13}
+VALUES: Final = {
+    "incident_id": "INC-2026-0001",
+    "account": "admin",
+    "spam_sender": "admin@spam.example",
+    "relay_host": "relay.example.net",
+    "relay_client": "203.0.113.66",
+    "destination": "example.com",
+}
+
+
+class Follower:
+    """Runs blocks of one runbook on one host. `values` stand over the usual ones."""
+
+    def __init__(self, host: Host, release: str, book: str, **values: str) -> None:
+        self.host, self.debian, self.values = host, DEBIAN[release], VALUES | values
+        self.steps = {step.id: step for step in read(BOOKS / f"{book}.md").steps}
+
+    def has(self, step: str, use: Use) -> bool:
+        """Whether the runbook has such a block for this mail program and release."""
+        return self.steps[step].shell(use, self.host.mta, self.debian) is not None
+
+    def run(self, step: str, use: Use, standard_input: str = "") -> subprocess.CompletedProcess[str]:
+        """Run one block; its exit code is the caller's."""
+        block = self.steps[step].shell(use, self.host.mta, self.debian)
+        assert block is not None, f"{step} has no {use} block for {self.host.mta} on Debian {self.debian}"
+        text, values = program(block.text, {name: self.values[name] for name in names(block.text)})
+        return self.host.run(["sh", "-eu", "-c", text, "auditor", *values], input=standard_input)
+
+    def must(self, step: str, use: Use, standard_input: str = "") -> str:
+        """Run one block that has to succeed; its output."""
+        done = self.run(step, use, standard_input)
+        assert done.returncode == 0, f"{use} {step}: {done.stdout}{done.stderr}"
+        return done.stdout

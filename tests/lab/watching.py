@@ -1,0 +1,70 @@
+"""How tests of the laboratory look at a host: SMTP sessions, its listener, a mailbox outside, and patience."""
+
+import contextlib
+import smtplib
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from tests.lab.laboratory import Lab
+from tests.lab.machine import Host
+
+CANARY: Final = "box@canary.example"
+_CANARY_V4: Final = "203.0.113.50"
+
+
+def unit_of(release: str, mta: str) -> str:
+    """The systemd unit whose processes are the mail program: not always the one with its name."""
+    return "postfix@-" if (release, mta) == ("bookworm", "postfix") else mta
+
+
+@contextlib.contextmanager
+def session(lab: Lab, address: str, port: int = 25) -> Iterator[smtplib.SMTP]:
+    """A greeted SMTP session from the vantage."""
+    with lab.vantage.entered(), smtplib.SMTP(address, port, "vantage.example", timeout=20) as smtp:
+        smtp.ehlo()
+        yield smtp
+
+
+def listener(host: Host) -> str:
+    """The process that holds port 25, or nothing."""
+    return host.sh("ss -Hltnp 'sport = :25' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -1").strip()
+
+
+def wait_for(true: Callable[[], object], what: str, *, seconds: float = 15) -> None:
+    """Ask until it is so; fail with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.1)
+
+
+class Box:
+    """Keeps what arrives, byte for byte."""
+
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+
+    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        self.mails.append(envelope.content)
+        return "250 collected"
+
+    def has(self, mark: str) -> bool:
+        """Whether a message with this text arrived."""
+        return any(mark.encode() in mail for mail in self.mails)
+
+
+@contextlib.contextmanager
+def canary_box(lab: Lab) -> Iterator[Box]:
+    """canary.example, which collects every mail."""
+    from aiosmtpd.controller import Controller  # noqa: PLC0415 - slow, and conftest.py imports this for every test
+
+    station = lab.station("canary", _CANARY_V4)
+    lab.zone("canary.example", [f"@ A {station.v4}", "@ MX 10 @"])
+    lab.names.reverse({station.v4: "canary.example"})
+    box = Box()
+    controller = Controller(box, hostname=station.v4, port=25)
+    with station.entered():
+        controller.start()
+    yield box
+    controller.stop()
