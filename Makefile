@@ -13,7 +13,7 @@ LOCK   := .ci/requirements.lock
 .PHONY: help scan test check docs lock tools lab-packages clean
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '1,3s/^# //p' Makefile
 	@echo 'make check    linters and types only      make docs    generated pages      make clean    remove $(VENV)'
 
 # The shell says when make itself is missing; this says what else is.
