@@ -92,7 +92,25 @@ PLANNED_PLAYBOOKS = frozenset(
         "monitoring",
     ]
 )
-STRICT = False
+# Checks whose playbook is there and does not repair them yet.
+UNREPAIRED = frozenset(
+    [
+        "dane-matches",
+        "dmarc-reports-authorised",
+        "mta-sts-covers-mx",
+        "mta-sts-valid",
+        "null-mx-consistent",
+        "null-sender-accepted",
+        "smtp-transaction-completes",
+        "spf-lookups-within-limit",
+        "starttls-injection-refused",
+        "tls-certificate-as-on-disk",
+        "tls-certificate-fresh",
+        "tls-certificate-valid",
+        "tls-key-strong",
+    ]
+)
+STRICT = True
 
 
 def must(holds: bool, joint: str) -> None:
@@ -200,6 +218,8 @@ def test_the_playbook_of_a_check_exists_and_has_its_tag(check: Check):
     if not (ROOT / "playbooks" / f"{name}.yml").is_file():
         assert name in PLANNED_PLAYBOOKS, f"playbooks/{name}.yml"
         pytest.skip(f"the playbook {name} is planned")
+    if check.id in UNREPAIRED:
+        pytest.skip(f"the playbook {name} has no task for it yet")
     must(check.id in playbook_tags(name), f"tag {check.id} in playbooks/{name}.yml")
 
 
