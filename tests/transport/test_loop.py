@@ -27,3 +27,15 @@ def test_a_coroutine_that_fails_leaves_it_as_it_was_too():
     with pytest.raises(LookupError), runner() as running:
         running.run(fail())
     assert gc.get_threshold() == before
+
+
+def test_a_large_result_is_handed_over_without_being_written_out():
+    class Result:
+        def __repr__(self):
+            raise AssertionError("somebody writes out the whole result")
+
+    async def work():
+        return Result()
+
+    with runner() as running:
+        assert isinstance(running.run(work()), Result)
