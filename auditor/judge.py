@@ -38,6 +38,12 @@ class Evidence:
     moment: Moment
     pieces: Mapping[tuple[type, str, type], object] = field(default_factory=dict)
     """(Host or Domain, name of the subject, type of the evidence) -> the evidence or Unavailable."""
+    _hosts: dict[str, Host] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Thousands of domains ask for their hosts by name, for each check."""
+        hosts = {subject.name: subject for subject in self.subjects if isinstance(subject, Host)}
+        object.__setattr__(self, "_hosts", hosts)
 
     def get(self, subject: Subject, kind: type[T]) -> T | Unavailable:
         """The piece, or why there is none."""
@@ -48,7 +54,7 @@ class Evidence:
 
     def host(self, name: str) -> Host | None:
         """The host of this scan with that name."""
-        return next((s for s in self.subjects if isinstance(s, Host) and s.name == name), None)
+        return self._hosts.get(name)
 
 
 def _argument(need: Need, subject: Subject, evidence: Evidence) -> Any:
