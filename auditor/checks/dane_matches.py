@@ -9,6 +9,7 @@ and dates as well. Records in a zone that does not validate make such senders de
 from auditor.evidence.dane import TlsaRecords, compare
 from auditor.evidence.smtp import SmtpSessions
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
@@ -17,7 +18,6 @@ from auditor.model import (
     Moment,
     NotApplicable,
     Passed,
-    Playbook,
     Reason,
     Severity,
     Verdict,
@@ -54,7 +54,11 @@ CHECK = Check.of(
     judge,
     family=Family.TRANSPORT_POLICY,
     severity=Severity.HIGH,
-    remedy=Playbook("authentication-records"),
+    remedy=ByHand(
+        "Publish TLSA 3 1 1 of the key that port 25 really uses: openssl x509 -in CERT -pubkey -noout | "
+        "openssl pkey -pubin -outform DER | sha256sum. Add it beside the old record, wait two TTLs, then take the "
+        "old one away. Do not change the certificate before its record has been out for two TTLs."
+    ),
     runbook="keys",
     references=("RFC 7672 section 2.2", "RFC 7672 section 3.1", "RFC 7671 section 5"),
 )

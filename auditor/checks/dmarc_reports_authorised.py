@@ -6,13 +6,13 @@ another organisation that has not published its consent (RFC 9990 section 4), an
 
 from auditor.evidence.dmarc import DmarcPolicy
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
     Inconclusive,
     NotApplicable,
     Passed,
-    Playbook,
     Severity,
     Verdict,
 )
@@ -46,7 +46,10 @@ CHECK = Check.of(
     judge,
     family=Family.DMARC,
     severity=Severity.MEDIUM,
-    remedy=Playbook("authentication-records"),
+    remedy=ByHand(
+        "Add rua=mailto:ADDRESS to the _dmarc record. Where ADDRESS is in another domain, its owner publishes "
+        '"v=DMARC1" as TXT at YOURDOMAIN._report._dmarc.THEIRDOMAIN (RFC 9990 section 4).'
+    ),
     runbook="contacts",
     references=("RFC 9990 section 4",),
 )

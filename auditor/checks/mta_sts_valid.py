@@ -8,6 +8,7 @@ policy that senders forget within a day, is no protection either.
 from auditor.evidence.mta_sts import MtaSts
 from auditor.evidence.mx import MailExchangers
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
@@ -15,7 +16,6 @@ from auditor.model import (
     NotApplicable,
     Observation,
     Passed,
-    Playbook,
     Severity,
     Unavailable,
     Verdict,
@@ -54,7 +54,11 @@ CHECK = Check.of(
     judge,
     family=Family.TRANSPORT_POLICY,
     severity=Severity.MEDIUM,
-    remedy=Playbook("authentication-records"),
+    remedy=ByHand(
+        "Serve https://mta-sts.DOMAIN/.well-known/mta-sts.txt (version: STSv1, mode: testing, mx: each MX host, "
+        "max_age: 604800) with a certificate for mta-sts.DOMAIN and no redirect, and publish "
+        '"v=STSv1; id=1" as TXT at _mta-sts.DOMAIN. Go to mode: enforce after two weeks of clean TLS reports.'
+    ),
     runbook="keys",
     references=(
         "RFC 8461 section 3.1",

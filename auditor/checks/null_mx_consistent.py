@@ -9,13 +9,13 @@ from auditor.evidence.dmarc import DmarcPolicy
 from auditor.evidence.mx import MailExchangers
 from auditor.evidence.spf import SpfTree, understand
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
     Inconclusive,
     NotApplicable,
     Passed,
-    Playbook,
     Severity,
     Unavailable,
     Verdict,
@@ -44,7 +44,10 @@ CHECK = Check.of(
     judge,
     family=Family.DNS,
     severity=Severity.MEDIUM,
-    remedy=Playbook("authentication-records"),
+    remedy=ByHand(
+        'A domain without mail has exactly: MX 0 . ; TXT "v=spf1 -all" ; _dmarc TXT "v=DMARC1; p=reject". A domain '
+        "with mail has no MX 0 . beside its other MX records."
+    ),
     runbook="name-resolution",
     references=(
         "RFC 7505 section 3",

@@ -7,6 +7,7 @@ never learns that its own mail was not delivered, and some receivers refuse or l
 from auditor.evidence.mx import MailExchangers
 from auditor.evidence.role_addresses import RoleReplies, mailbox_tally
 from auditor.model import (
+    ByHand,
     Check,
     Domain,
     Failed,
@@ -14,7 +15,6 @@ from auditor.model import (
     NotApplicable,
     Passed,
     PerHost,
-    Playbook,
     Severity,
     Unavailable,
     Verdict,
@@ -45,7 +45,10 @@ CHECK = Check.of(
     judge,
     family=Family.SMTP,
     severity=Severity.HIGH,
-    remedy=Playbook("smtp-hygiene"),
+    remedy=ByHand(
+        "Find the rule that refuses MAIL FROM:<> (sender checks, a filter, a policy service) and exempt the null "
+        "sender: bounces and delivery reports come from it (RFC 5321 section 4.5.5)."
+    ),
     runbook="silent-failure",
     references=("RFC 5321 section 4.5.5", "RFC 5321 section 6.1"),
 )

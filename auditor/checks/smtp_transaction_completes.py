@@ -9,7 +9,7 @@ A public MX must not insist on TLS (RFC 3207 section 4): senders that cannot do 
 
 from auditor.evidence.smtp import SmtpSessions, open_doors, unseen_doors
 from auditor.evidence.smtp_steps import is_about_the_mailbox, requires_tls, stuck_steps
-from auditor.model import Check, Failed, Family, Passed, Playbook, Severity, Unavailable, Verdict, weigh
+from auditor.model import ByHand, Check, Failed, Family, Passed, Severity, Unavailable, Verdict, weigh
 
 
 def judge(sessions: SmtpSessions) -> Verdict:
@@ -43,7 +43,10 @@ CHECK = Check.of(
     judge,
     family=Family.SMTP,
     severity=Severity.CRITICAL,
-    remedy=Playbook("smtp-hygiene"),
+    remedy=ByHand(
+        "Read at which step the server said no, and find that queue id or address in the mail log. A helper that is "
+        "down shows as 451 at RCPT or DATA (runbook silent-failure), a full disk as 452, a missing mailbox as 550."
+    ),
     runbook="silent-failure",
     references=("RFC 5321 section 3.3", "RFC 3207 section 4"),
 )

@@ -6,7 +6,7 @@ records belong to others, who grow them without asking: nine today is a failure 
 """
 
 from auditor.evidence.spf import LOOKUP_LIMIT, VOID_LIMIT, SpfTree, understand
-from auditor.model import Check, Failed, Family, NotApplicable, Passed, Playbook, Severity, Verdict
+from auditor.model import ByHand, Check, Failed, Family, NotApplicable, Passed, Severity, Verdict
 
 
 def judge(tree: SpfTree) -> Verdict:
@@ -35,7 +35,11 @@ CHECK = Check.of(
     judge,
     family=Family.SPF,
     severity=Severity.HIGH,
-    remedy=Playbook("authentication-records"),
+    remedy=ByHand(
+        "Take out what is not used any more: each include, a, mx, ptr, exists and redirect counts, ten are the limit. "
+        "Replace includes of providers that you left, and a or mx of your own hosts by ip4: and ip6:. Delete terms whose "
+        "names do not exist."
+    ),
     runbook="destination-refuses",
     references=("RFC 7208 section 4.6.4",),
 )

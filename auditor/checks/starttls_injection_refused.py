@@ -8,12 +8,12 @@ found it again in a dozen programs). Tried with NOOP at 25 and 587.
 from auditor.evidence.smtp import SmtpSessions
 from auditor.evidence.synchronisation import StarttlsInjection, observed_injections
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
     NotApplicable,
     Passed,
-    Playbook,
     Severity,
     Unavailable,
     Verdict,
@@ -47,7 +47,10 @@ CHECK = Check.of(
     judge,
     family=Family.SMTP,
     severity=Severity.HIGH,
-    remedy=Playbook("updates"),
+    remedy=ByHand(
+        "Install the security updates of the mail program and restart it; the fault is in the program (CVE-2011-0411 and "
+        "its kin), no setting mends it. Until then close the port to everyone who can do without it."
+    ),
     runbook="maintenance-round",
     references=("RFC 3207 section 4.2", "CVE-2011-0411"),
 )

@@ -8,13 +8,13 @@ from auditor.evidence.disk_certificates import CertificatesOnDisk, fingerprint
 from auditor.evidence.smtp import SmtpSessions, SubmissionSessions, open_doors
 from auditor.evidence.tls import TlsSession
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
     Inconclusive,
     NotApplicable,
     Passed,
-    Playbook,
     Reason,
     Severity,
     Unavailable,
@@ -56,7 +56,10 @@ CHECK = Check.of(
     judge,
     family=Family.TLS,
     severity=Severity.MEDIUM,
-    remedy=Playbook("tls"),
+    remedy=ByHand(
+        "The service still serves what it read at its start: reload or restart it (postfix reload, doveadm reload, "
+        "systemctl restart of Exim, OpenSMTPD or Sendmail), and add that to the renewal hook of the certificate."
+    ),
     runbook="keys",
     references=("RFC 8446 4.4.2",),
 )

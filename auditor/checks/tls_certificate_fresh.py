@@ -10,13 +10,13 @@ from auditor.evidence.certificates import presented
 from auditor.evidence.smtp import SmtpSessions, SubmissionSessions
 from auditor.evidence.tls_trials import tls_doors
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
     Moment,
     NotApplicable,
     Passed,
-    Playbook,
     Severity,
     Unavailable,
     Verdict,
@@ -60,7 +60,10 @@ CHECK = Check.of(
     judge,
     family=Family.TLS,
     severity=Severity.MEDIUM,
-    remedy=Playbook("tls"),
+    remedy=ByHand(
+        "Renew the certificate now (certbot renew, lego renew, or your authority), reload every service that serves it, "
+        "and find out why the timer did not: systemctl list-timers, journalctl -u certbot."
+    ),
     runbook="keys",
     references=("RFC 8461 section 4.2",),
 )

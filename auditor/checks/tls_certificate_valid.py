@@ -14,6 +14,7 @@ from auditor.evidence.dane import TlsaRecords, vouched_for
 from auditor.evidence.smtp import SmtpSessions, SubmissionSessions
 from auditor.evidence.tls_trials import SMTP_PORT, tls_doors
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
@@ -21,7 +22,6 @@ from auditor.model import (
     Moment,
     NotApplicable,
     Passed,
-    Playbook,
     Severity,
     Unavailable,
     Verdict,
@@ -67,7 +67,11 @@ CHECK = Check.of(
     judge,
     family=Family.TLS,
     severity=Severity.HIGH,
-    remedy=Playbook("tls"),
+    remedy=ByHand(
+        "Get a certificate of a public authority for the name that clients ask for, with the whole chain in the file, "
+        "configure it for each service (smtpd_tls_chain_files, MAIN_TLS_CERTIFICATE, pki, confSERVER_CERT, ssl_cert), "
+        "reload, and scan again."
+    ),
     runbook="keys",
     references=("RFC 9525", "RFC 8461 section 4.2", "RFC 7435"),
 )

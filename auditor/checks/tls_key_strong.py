@@ -9,12 +9,12 @@ from auditor.evidence.certificates import presented, weaknesses
 from auditor.evidence.smtp import SmtpSessions, SubmissionSessions
 from auditor.evidence.tls_trials import tls_doors
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
     NotApplicable,
     Passed,
-    Playbook,
     Severity,
     Unavailable,
     Verdict,
@@ -50,7 +50,10 @@ CHECK = Check.of(
     judge,
     family=Family.TLS,
     severity=Severity.MEDIUM,
-    remedy=Playbook("tls"),
+    remedy=ByHand(
+        "Make a new key (RSA 2048 or P-256 at least), have a certificate issued for it, configure both, reload. With DANE, "
+        "publish its TLSA record two TTLs before."
+    ),
     runbook="keys",
     references=("RFC 9325 section 4.5", "RFC 9155"),
 )
