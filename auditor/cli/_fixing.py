@@ -38,7 +38,7 @@ def fix(given: Given) -> int:
 def _fix(given: Given) -> int:
     if given["inventory"] is None:
         raise CannotPlan(NO_INVENTORY)
-    if not given["yes"] and not sys.stdin.isatty():
+    if not given["yes"] and not somebody_is_there():
         raise CannotPlan("nobody is there to be asked: give --yes, or look first with auditor plan")
     found_before, text = before(given)
     found = find(given, found_before)
@@ -70,6 +70,11 @@ def _fix(given: Given) -> int:
     print(render.outcome_as_text(changes, loop.ran), end="")
     print(f"auditor: the record of this fix is in {loop.record.folder}", file=sys.stderr)
     return _exit_of(changes, after, allow_unknown=given["allow_unknown"])
+
+
+def somebody_is_there() -> bool:
+    """A terminal, and so a person who can be asked."""
+    return sys.stdin.isatty()
 
 
 def _agreed(loop: Loop, plan: Plan) -> bool:
