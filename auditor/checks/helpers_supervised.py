@@ -8,6 +8,13 @@ inventory or resolv.conf names must answer at its place, belong to a unit, start
 from auditor.evidence.units import Keeper, MailHelpers, Service
 from auditor.model import Check, Failed, Family, NotApplicable, Passed, Playbook, Severity, Verdict
 
+RESOLVER_PORT = 53
+BY_HAND = (
+    "Write a unit for the program that answers there ([Service] ExecStart= in the foreground, User=, Restart=on-failure; "
+    "[Install] WantedBy=multi-user.target), end the process, systemctl enable --now the unit. "
+    "No playbook knows how a program without a unit is started."
+)
+
 
 def judge(helpers: MailHelpers) -> Verdict:
     """Remote helpers are listed, not judged: they are another host's subject."""
@@ -18,6 +25,7 @@ def judge(helpers: MailHelpers) -> Verdict:
             tuple(
                 {"helper": service.name, "fault": fault, "in": service.keeper_name} for service, fault in bad
             ),
+            by_hand=BY_HAND if all(_homeless(service) for service, _ in bad) else None,
         )
     if not helpers.local:
         return NotApplicable("the mail program depends on no local helper")
@@ -25,6 +33,11 @@ def judge(helpers: MailHelpers) -> Verdict:
         f"{len(helpers.local)} helpers are up and supervised",
         tuple({"helper": name, "fault": "on another machine, not judged here"} for name in helpers.remote),
     )
+
+
+def _homeless(service: Service) -> bool:
+    """Started from a shell, and no resolver: those the playbook brings under the unit of their package."""
+    return service.keeper in {Keeper.LOGIN, Keeper.JOB} and RESOLVER_PORT not in service.ports
 
 
 def _fault(service: Service) -> str:

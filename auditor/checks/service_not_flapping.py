@@ -7,6 +7,10 @@ the service was last started, or a unit that failed, show it. An "active (exited
 from auditor.evidence.units import MailServices, Unit
 from auditor.model import Check, Failed, Family, NotApplicable, Passed, Playbook, Severity, Verdict
 
+BY_HAND = (
+    "Read why it ends: journalctl -u UNIT -n 50. Mend that (a typing mistake in its configuration, a missing file or "
+    "certificate), then systemctl reset-failed UNIT and systemctl restart UNIT. No playbook can guess the cause."
+)
 TOLERATED = 2
 """Restarts; a third within one start of the service is a pattern."""
 
@@ -23,10 +27,16 @@ def judge(services: MailServices) -> Verdict:
                 {"unit": u.id, "state": f"{u.active} ({u.sub})", "restarts": u.restarts, "result": u.result}
                 for u in bad
             ),
+            by_hand=None if all(_merely_stopped(unit) for unit in bad) else BY_HAND,
         )
     if not units:
         return NotApplicable("no mail service runs under a systemd unit")
     return Passed("no mail service was restarted more than twice")
+
+
+def _merely_stopped(unit: Unit) -> bool:
+    """It ended without a fault, so that starting it is the whole repair."""
+    return unit.restarts <= TOLERATED and unit.result in {"success", ""} and unit.active != "activating"
 
 
 def _what(unit: Unit) -> str:

@@ -10,6 +10,10 @@ from auditor.model import Failed, Observation, Passed, Reason, Unavailable, Verd
 
 ROLES = ("postmaster", "abuse", "hostmaster", "security")
 NULL_SENDER = "<>"
+CONTROL = "random"
+"""The control that must not exist in a hosted domain."""
+STRANGER = "stranger"
+"""The control that is nobody's mailbox here: mail from a stranger to a stranger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +23,7 @@ class RoleReply:
     domain: str
     """Empty for the bare <Postmaster>."""
     mailbox: str
-    """Local part asked for; "random" for the controls."""
+    """Local part asked for; "random" and STRANGER for the controls."""
     transaction: Transaction
 
     @property
@@ -65,8 +69,15 @@ class RoleReplies:
 
     def catches_all(self, domain: str) -> bool:
         """Two mailboxes that cannot exist were both accepted, so that acceptance proves nothing."""
-        controls = self.of(domain, "random")
+        controls = self.of(domain, CONTROL)
         return bool(controls) and all(control.accepted is True for control in controls)
+
+    def masked(self, domain: str) -> bool:
+        """The host takes mail for anybody anywhere, so that no rule about its own mailboxes was asked.
+
+        Debian's Exim checks no recipient for a client that may relay: closing the relay lets the refusals appear.
+        """
+        return self.catches_all(domain) and any(control.accepted is True for control in self.of("", STRANGER))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +105,9 @@ def mailbox_tally(
                 continue
             if isinstance(reply.accepted, Unavailable):
                 unseen.append(reply.accepted)
+            elif reply.accepted and mailbox != CONTROL and found.masked(domain):
+                detail = f"{host} takes mail from anybody to anybody, so that every mailbox seems to exist"
+                unseen.append(Unavailable(Reason.NOT_ASKED, detail))
             elif reply.accepted:
                 accepted += 1
             else:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from auditor.evidence.refusals import Meaning, meaning_of
 from auditor.evidence.reply import Reply
-from auditor.evidence.role_addresses import NULL_SENDER, ROLES, RoleReplies, RoleReply
+from auditor.evidence.role_addresses import NULL_SENDER, ROLES, STRANGER, RoleReplies, RoleReply
 from auditor.evidence.smtp import SmtpSessions, Transaction, open_doors
 from auditor.model import Host, Options
 from auditor.net import Network, TlsMode
@@ -73,4 +73,5 @@ def _questions(host: Host, options: Options) -> list[tuple[str, str, Envelope]]:
         ask(domain, "postmaster", "postmaster", NULL_SENDER)
         ask(domain, "random", nobody(options, "a"), ordinary)
         ask(domain, "random", nobody(options, "b"), ordinary)
+    questions.append(("", STRANGER, Envelope(sender=ordinary, recipient=ordinary, helo=options.helo)))
     return questions

@@ -21,7 +21,7 @@ async def test_a_server_that_knows_no_postmaster_fails():
 
 async def test_that_only_the_bare_form_is_refused_is_a_small_fault():
     def rcpt(helo, sender, recipient, tls):
-        return "550 Invalid recipient" if recipient == "<Postmaster>" else "250 Ok"
+        return "250 Ok" if recipient.endswith("@example.org>") else "550 Invalid recipient"
 
     finding = await find("postmaster-accepted", network(smtp=MailServer(rcpt=rcpt)))
     assert (finding.status, finding.severity) == (Status.FAILED, Severity.LOW)
@@ -44,7 +44,9 @@ async def test_greylisting_is_waited_out_once_with_the_same_sender_and_recipient
 
     def rcpt(helo, sender, recipient, tls):
         seen[sender, recipient] = seen.get((sender, recipient), 0) + 1
-        return "250 Ok" if seen[sender, recipient] > 1 else "451 4.7.1 Greylisted, try again later"
+        if seen[sender, recipient] == 1:
+            return "451 4.7.1 Greylisted, try again later"
+        return hosts(*ALL)(helo, sender, recipient, tls)
 
     here = network(smtp=MailServer(rcpt=rcpt))
     finding = await find("postmaster-accepted", here)
@@ -67,9 +69,19 @@ async def test_a_server_that_wants_tls_first_is_asked_within_tls():
 
 
 async def test_a_catch_all_takes_it_and_the_summary_says_that_this_proves_no_reader():
-    finding = await find("postmaster-accepted", network(smtp=MailServer(rcpt=lambda *_: "250 Ok")))
+    def rcpt(helo, sender, recipient, tls):
+        return "250 Ok" if recipient.endswith(("@example.org>", "<Postmaster>")) else "554 5.7.1 Relay denied"
+
+    finding = await find("postmaster-accepted", network(smtp=MailServer(rcpt=rcpt)))
     assert finding.status is Status.PASSED
     assert "whether anybody reads it is not seen" in finding.summary
+
+
+async def test_a_host_that_takes_mail_from_anybody_to_anybody_shows_nothing_of_its_mailboxes():
+    """Debian's Exim checks no recipient for whom it relays: closing the relay lets the refusal appear."""
+    finding = await find("postmaster-accepted", network(smtp=MailServer(rcpt=lambda *_: "250 Ok")))
+    assert (finding.status, finding.reason) == (Status.UNKNOWN, Reason.NOT_ASKED)
+    assert "takes mail from anybody to anybody" in finding.summary
 
 
 async def test_the_label_of_the_scan_is_in_the_sender_and_in_the_controls():

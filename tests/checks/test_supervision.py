@@ -274,6 +274,21 @@ def test_a_third_automatic_restart_is_a_pattern(restarts, result, kind):
     assert isinstance(verdict, kind)
 
 
+@pytest.mark.parametrize(
+    ("changes", "by_hand"),
+    [
+        ({"restarts": 3}, True),
+        ({"active": "activating", "sub": "auto-restart"}, True),
+        ({"active": "failed", "sub": "failed", "result": "exit-code"}, True),
+        ({"active": "inactive", "sub": "dead"}, False),
+    ],
+)
+def test_what_keeps_crashing_needs_a_person_and_what_merely_stopped_the_playbook(changes, by_hand):
+    verdict = service_not_flapping.judge(MailServices(down=(unit(**changes),)))
+    assert isinstance(verdict, Failed)
+    assert (verdict.by_hand is not None) is by_hand
+
+
 def helpers(*words: str, processes=(), listeners=(), units_text=BOOKWORM_POSTFIX, resolv="") -> MailHelpers:
     host = Host(name="mx", declared=Declared(helpers=words))
     return mail_helpers(
@@ -303,6 +318,21 @@ def test_a_policy_service_started_by_hand_is_found_before_it_dies():
     )
     assert isinstance(verdict, Failed)
     assert verdict.observed[0]["fault"] == "was started by hand"
+    assert "Write a unit" in (verdict.by_hand or "")
+
+
+def test_a_resolver_started_by_hand_beside_it_is_still_the_playbook_s_work():
+    resolver = Process(pid=8, parent=1, user="x", command="x", executable="/x", cgroup=POLICY.cgroup)
+    socket = Listener(kind="tcp", address="127.0.0.1", port=53, pids=(8,))
+    found = helpers(
+        "inet:127.0.0.1:10040",
+        processes=[POLICY, resolver],
+        listeners=[POLICY_SOCKET, socket],
+        resolv="nameserver 127.0.0.1\n",
+    )
+    verdict = helpers_supervised.judge(found)
+    assert isinstance(verdict, Failed)
+    assert (len(verdict.observed), verdict.by_hand) == (2, None)
 
 
 @pytest.mark.parametrize(
