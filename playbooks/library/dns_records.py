@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from typing import Any
@@ -16,6 +17,7 @@ try:
     import dns.query
     import dns.rcode
     import dns.rdatatype
+    import dns.resolver
     import dns.tsigkeyring
     import dns.update
 except ImportError:
@@ -37,6 +39,7 @@ author: [The auditor project]
 EXAMPLES = "- dns_records: {records: [{name: _dmarc.example.org, type: TXT, ttl: 3600, value: v=DMARC1; p=none, owns: v=DMARC1}]}"
 RETURN = """
 zone: {description: the records as a zone snippet, returned: always, type: str}
+visible: {description: whether every name server answers every record, returned: always, type: bool}
 octodns: {description: the records as octoDNS YAML, returned: always, type: str}
 """
 
@@ -48,8 +51,8 @@ def quoted(record: dict[str, Any]) -> str:
     value = str(record["value"])
     if record["type"] != "TXT":
         return value
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return " ".join(f'"{escaped[at : at + 250]}"' for at in range(0, len(escaped), 250))
+    parts = [value[at : at + 250] for at in range(0, len(value), 250)] or [""]
+    return " ".join('"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' for part in parts)
 
 
 def zone_snippet(records: list[dict[str, Any]]) -> str:
@@ -71,18 +74,24 @@ class Primary:
 
     def __init__(self, server: dict[str, Any]) -> None:
         self.address, self.port = str(server["address"]), int(server.get("port", 53))
-        algorithm = dns.name.from_text(str(server.get("algorithm", "hmac-sha256")))
-        self.keys = dns.tsigkeyring.from_text({str(server["key_name"]): (algorithm, str(server["secret"]))})
+        self.keys = None
+        if server.get("secret"):
+            algorithm = dns.name.from_text(str(server.get("algorithm", "hmac-sha256")))
+            self.keys = dns.tsigkeyring.from_text({str(server["key_name"]): (algorithm, str(server["secret"]))})
 
-    def values(self, name: str, kind: str, address: str = "") -> list[str]:
-        """What an authoritative server answers; [] for a proven absence."""
-        query = dns.message.make_query(name, kind)
-        answer = dns.query.udp(query, address or self.address, timeout=SECONDS, port=self.port if not address else 53)
+    def data(self, name: str, kind: str, address: str = "") -> list[Any]:
+        """What an authoritative server answers, as it is written there; [] for a proven absence."""
+        query = dns.message.make_query(name, kind, use_edns=True)
+        port = 53 if address else self.port
+        answer, _ = dns.query.udp_with_fallback(query, address or self.address, timeout=SECONDS, port=port)
         if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             raise dns.exception.DNSException(f"{dns.rcode.to_text(answer.rcode())} for {name}")
         wanted = dns.rdatatype.from_text(kind)
-        found = [rdata for rrset in answer.answer if rrset.rdtype == wanted for rdata in rrset]
-        return [b"".join(one.strings).decode("utf-8", "backslashreplace") if kind == "TXT" else one.to_text() for one in found]
+        return [rdata for rrset in answer.answer if rrset.rdtype == wanted for rdata in rrset]
+
+    def values(self, name: str, kind: str, address: str = "") -> list[str]:
+        """The same as text, the strings of a TXT joined."""
+        return [said(rdata) for rdata in self.data(name, kind, address)]
 
     def zone(self, name: str) -> str:
         """The zone that holds a name: the nearest parent with a SOA."""
@@ -93,20 +102,80 @@ class Primary:
         raise dns.exception.DNSException(f"{self.address} holds no zone of {name}")
 
     def servers(self, zone: str) -> list[str]:
-        """Addresses of the zone's name servers that this primary knows."""
-        names = self.values(zone, "NS")
-        return sorted({address for name in names for kind in ("A", "AAAA") for address in self.values(name, kind)})
+        """Addresses of the zone's name servers, from this primary or, where it does not know them, from the resolver."""
+        found: set[str] = set()
+        for name in self.values(zone, "NS"):
+            for kind in ("A", "AAAA"):
+                try:
+                    found |= set(self.values(name, kind))
+                except dns.exception.DNSException:
+                    found |= _resolved(name, kind)
+        return sorted(found)
 
-    def replace(self, zone: str, record: dict[str, Any], present: list[str]) -> None:
+    def replace(self, zone: str, record: dict[str, Any]) -> None:
+        """One update: what the record replaces goes, by its very data (others split a long TXT elsewhere), and it comes."""
         update = dns.update.UpdateMessage(zone, keyring=self.keys)
         name = dns.name.from_text(record["name"])
-        for value in present:
-            if value != record["value"] and (record["type"] != "TXT" or value.startswith(record["owns"])):
-                update.delete(name, record["type"], quoted(record | {"value": value}))
+        for rdata in self.data(record["name"], record["type"]):
+            if said(rdata) != record["value"] and (record["type"] != "TXT" or said(rdata).startswith(record["owns"])):
+                update.delete(name, rdata)
         update.add(name, record["ttl"], record["type"], quoted(record))
         answer = dns.query.tcp(update, self.address, timeout=SECONDS, port=self.port)
         if answer.rcode() != dns.rcode.NOERROR:
             raise dns.exception.DNSException(f"the server refuses the update of {record['name']}: {dns.rcode.to_text(answer.rcode())}")
+
+    def await_everywhere(self, records: list[dict[str, Any]], seconds: float) -> str | None:
+        """Wait until every name server answers every record; the first that does not in time, in words."""
+        deadline = time.monotonic() + seconds
+        for record in records:
+            for address in self.servers(self.zone(record["name"])) or [self.address]:
+                while (why := self._lags(address, record)) and time.monotonic() < deadline:
+                    time.sleep(1)
+                if why:
+                    return why
+        return None
+
+    def _lags(self, address: str, record: dict[str, Any]) -> str | None:
+        try:
+            told = self.values(record["name"], record["type"], "" if address == self.address else address)
+        except OSError as error:
+            # A controller without IPv6 cannot ask an IPv6 address, and need not: it is the same server's other address.
+            return None if error.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL) else f"{address}: {error}"
+        except dns.exception.DNSException as error:
+            return f"{address}: {error}"
+        return None if record["value"] in told else f"{address} does not answer {record['name']} yet"
+
+
+def _resolved(name: str, kind: str) -> set[str]:
+    try:
+        return {rdata.to_text() for rdata in dns.resolver.resolve(name, kind, lifetime=SECONDS)}
+    except dns.exception.DNSException:
+        return set()
+
+
+def answered(records: list[dict[str, Any]]) -> bool:
+    """Does every name server of the zones answer every record already? False also where that cannot be seen."""
+    try:
+        for record in records:
+            zone = dns.resolver.zone_for_name(record["name"], lifetime=SECONDS).to_text(omit_final_dot=True)
+            servers = [rdata.to_text() for rdata in dns.resolver.resolve(zone, "NS", lifetime=SECONDS)]
+            first = min((address for name in servers for address in _resolved(name, "A")), default="")
+            if not first or Primary({"address": first}).await_everywhere([record], 0):
+                return False
+    except (dns.exception.DNSException, OSError):
+        return False
+    return bool(records)
+
+
+def _taken(record: dict[str, Any], present: list[str]) -> bool:
+    """Does somebody else's value stand where the record would, and may it not be replaced?"""
+    return "yields" in record and any(not re.search(record["yields"], value) for value in present)
+
+
+def said(rdata: Any) -> str:
+    if rdata.rdtype != dns.rdatatype.TXT:
+        return str(rdata.to_text())
+    return b"".join(rdata.strings).decode("utf-8", "backslashreplace")
 
 
 def merged_spf(present: list[str], wanted: str) -> str:
@@ -136,21 +205,23 @@ def _publish(module: AnsibleModule, records: list[dict[str, Any]], result: dict[
     primary = Primary(module.params["server"])
     present = {index: primary.values(one["name"], one["type"]) for index, one in enumerate(records)}
     records = [_settled(one, present[index]) for index, one in enumerate(records)]
+    for index, one in enumerate(records):
+        if _taken(one, present[index]):
+            module.fail_json(msg=f"{one['name']} holds another value, which another host may need; DNS was left as it is. Choose a name of its own for this host.")
     wanted = {index: one for index, one in enumerate(records) if _differs(one, present[index])}
     before = "".join(zone_snippet([records[index] | {"value": value} for value in present[index]]) for index in wanted)
     result["diff"] = {"before": before, "after": zone_snippet(list(wanted.values()))}
     if not wanted or module.check_mode:
-        module.exit_json(changed=bool(wanted), **result)
-    for index, record in wanted.items():
-        primary.replace(primary.zone(record["name"]), record, present[index])
-    deadline = time.monotonic() + module.params["wait"]
+        module.exit_json(changed=bool(wanted), visible=not wanted and not primary.await_everywhere(records, module.params["wait"]), **result)
     for record in wanted.values():
-        for address in primary.servers(primary.zone(record["name"])) or [primary.address]:
-            while record["value"] not in primary.values(record["name"], record["type"], address if address != primary.address else ""):
-                if time.monotonic() > deadline:
-                    module.fail_json(msg=f"{address} does not answer {record['name']} after {module.params['wait']} seconds; the primary has it.")
-                time.sleep(1)
-    module.exit_json(changed=True, **result)
+        primary.replace(primary.zone(record["name"]), record)
+    try:
+        late = primary.await_everywhere(list(wanted.values()), module.params["wait"])
+    except (dns.exception.DNSException, OSError) as error:
+        late = str(error)
+    if late:
+        module.fail_json(msg=f"The primary server has the records, but after {module.params['wait']} seconds: {late}", changed=True)
+    module.exit_json(changed=True, visible=True, **result)
 
 
 def main() -> None:
@@ -169,7 +240,7 @@ def main() -> None:
     zone = ".".join(label for label in shortest.split(".") if not label.startswith("_"))
     result: dict[str, Any] = {"zone": zone_snippet(records), "octodns": octodns(records, zone)}
     if not module.params["server"].get("address") or not module.params["server"].get("secret"):
-        module.exit_json(changed=False, published=False, **result)
+        module.exit_json(changed=False, published=False, visible=answered(records), **result)
     try:
         _publish(module, records, result | {"published": True})
     except (dns.exception.DNSException, OSError, ValueError, KeyError) as error:
