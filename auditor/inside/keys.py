@@ -27,7 +27,11 @@ if pidof opendkim >/dev/null && [ -r $c ]; then
 fi
 if pidof exim4 >/dev/null; then
   exim4 -bP config 2>/dev/null | sed -nE 's/^[[:space:]]*(DKIM_DOMAIN|DKIM_SELECTOR|DKIM_PRIVATE_KEY)[[:space:]]*=[[:space:]]*(\S+)$/\1 \2/p' |
-    { while read -r n v; do case $n in DKIM_DOMAIN) d=$v;; DKIM_SELECTOR) s=$v;; *) k=$v;; esac; done; public "$d" "$s" "$k"; }
+    { while read -r n v; do case $n in DKIM_DOMAIN) d=$v;; DKIM_SELECTOR) s=$v;; *) k=$v;; esac; done
+      case $k in
+        /etc/exim4/auditor-dkim-*) sed -n 's/^\([^:[:space:]]*\):.*/\1/p' /etc/exim4/auditor-dkim.domains | while read -r d; do public "$d" "$s" "$k"; done;;
+        *) public "$d" "$s" "$k";;
+      esac; }
 fi
 ps -ww -eo args= | grep '[f]ilter-dkimsign' | sort -u | while read -r line; do
   d= s= k= last=

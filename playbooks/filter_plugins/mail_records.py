@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 
 LADDER = ("none", "quarantine", "reject")
@@ -41,6 +42,32 @@ def null_mx_record(domain: str) -> dict[str, Any]:
     return {"name": domain, "type": "MX", "ttl": 3600, "value": "0 .", "owns": ""}
 
 
+def dkim_record(domain: str, selector: str, public: str, replace: bool) -> dict[str, Any]:
+    """RFC 6376 section 3.6.1: one value per selector, and no t=y. Unless it may be replaced, another key there stays."""
+    record = _record(f"{selector}._domainkey.{domain}", f"v=DKIM1; k=rsa; p={public}", "")
+    return record if replace else record | {"yields": rf"p={re.escape(public)}(?:;|$)"}
+
+
+def with_milter(main: dict[str, str], milter: str) -> dict[str, str]:
+    """Postfix' lists of milters with one more at their end, for mail over SMTP and for mail of local programs."""
+    wanted = {}
+    for name in ("smtpd_milters", "non_smtpd_milters"):
+        present = main.get(name, "").strip()
+        named = milter in present or (name == "non_smtpd_milters" and "$smtpd_milters" in present)
+        wanted[name] = present if named else ", ".join(part for part in (present, milter) if part)
+    return wanted
+
+
+def exim_dkim_domain(table: str) -> str:
+    """Exim's dkim_domain: the domain of From where the table has it, for mail of our users, networks and programs only.
+
+    A stranger's message that an alias forwards must not leave with our signature. The value comes out of the table,
+    because what a sender wrote is tainted and is no file name or domain to Exim 4.94 and later.
+    """
+    ours = "or{{!def:sender_host_address}{def:authenticated_id}{match_ip{$sender_host_address}{+relay_from_hosts}}}"
+    return f"${{if {ours}{{${{lookup{{${{lc:${{domain:$h_from:}}}}}}lsearch{{{table}}}}}}}}}"
+
+
 class FilterModule:
     """Filters of the playbooks."""
 
@@ -50,4 +77,7 @@ class FilterModule:
             "dmarc_record": dmarc_record,
             "tls_rpt_record": tls_rpt_record,
             "null_mx_record": null_mx_record,
+            "dkim_record": dkim_record,
+            "with_milter": with_milter,
+            "exim_dkim_domain": exim_dkim_domain,
         }

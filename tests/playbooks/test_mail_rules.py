@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,22 @@ def test_a_domain_that_sends_nothing_refuses_everybody():
 def test_dmarc_knows_three_steps_only():
     with pytest.raises(ValueError, match="none, quarantine, reject"):
         records.dmarc_record("example.org", "strict", "dmarc@example.org")
+
+
+def test_a_milter_is_added_once_at_the_end_for_mail_of_the_network_and_of_programs():
+    both = {"smtpd_milters": "inet:127.0.0.1:8891", "non_smtpd_milters": "inet:127.0.0.1:8891"}
+    assert records.with_milter({}, "inet:127.0.0.1:8891") == both
+    assert records.with_milter(both, "inet:127.0.0.1:8891") == both
+    theirs = {"smtpd_milters": "unix:/run/rspamd", "non_smtpd_milters": "$smtpd_milters"}
+    assert records.with_milter(theirs, "inet:127.0.0.1:8891") == {
+        "smtpd_milters": "unix:/run/rspamd, inet:127.0.0.1:8891",
+        "non_smtpd_milters": "$smtpd_milters",
+    }
+
+
+def test_a_key_of_another_host_is_replaced_only_where_that_is_allowed():
+    assert "yields" not in records.dkim_record("example.org", "s2026a", "MIIB", replace=True)
+    kept = records.dkim_record("example.org", "s2026a", "MI+B", replace=False)
+    assert kept["value"] == "v=DKIM1; k=rsa; p=MI+B"
+    assert re.search(kept["yields"], "v=DKIM1; t=y; p=MI+B; s=email")
+    assert not re.search(kept["yields"], "v=DKIM1; k=rsa; p=MIxB")
