@@ -38,8 +38,10 @@ class SendmailSettings:
 
     @property
     def strangers_refused(self) -> bool | None:
-        """None where the rule set gave no answer."""
-        return None if not self.stranger else "$# error" in self.stranger
+        """None where the rule set gave no answer, or refused for a reason that is none of relaying."""
+        if "$# error" not in self.stranger:
+            return False if self.stranger else None
+        return True if "relay" in self.stranger.lower() else None
 
 
 def parse_cf(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], tuple[str, ...]]:
@@ -72,14 +74,21 @@ def parse_access(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+_RETURNS = re.compile(r"\b(Basic_check_rcpt|check_rcpt)\s+returns:(.*)")
+
+
 def parse_test_mode(text: str) -> tuple[tuple[str, ...], str]:
     """(members of class R, what check_rcpt returned) from address test mode fed with TEST_MODE_INPUT."""
-    members, verdict = [], ""
+    members, verdicts = [], {}
     for line in text.splitlines():
-        if line.startswith("check_rcpt") and "returns:" in line:
-            verdict = line.partition("returns:")[2].strip()
-            break
+        asked = _RETURNS.search(line)
+        if asked:
+            verdicts[asked[1]] = asked[2].strip()
+        if "check_rcpt" in line or verdicts:
+            continue  # the class comes first; what follows are rules at work and the last prompt
         plain = re.sub(r"^(?:> )+", "", line).strip()
         if plain and " " not in plain and not plain.startswith(("ADDRESS", "Enter")):
             members.append(plain)
-    return tuple(members), verdict
+    # With delay_checks (Debian's default) check_rcpt goes on to judge the sender, and a promiscuous host
+    # that does not like ours would seem to refuse to relay; Basic_check_rcpt is the relay rule alone.
+    return tuple(members), verdicts.get("Basic_check_rcpt", verdicts.get("check_rcpt", ""))
