@@ -1,0 +1,209 @@
+"""An administrator at the vantage who follows runbooks through the command line, and the people outside who write mail."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from tests.lab.laboratory import Lab
+from tests.lab.machine import Host
+from tests.lab.net import Station
+
+ROOT = Path(__file__).resolve().parents[2]
+EVERY_STEP: Mapping[str, Any] = {
+    "run": True, "done": True, "sent": True, "channel": "telephone", "reason": "rehearsal", "witness": "bo",
+    "approve": {"agreed": True, "by": "bo"}, "person-1": True, "person-2": True, "undone": True,
+    "services": "mail", "contact": "+44 20 7946 0000", "advice": "send again tomorrow", "first_sign": "a scan",
+    "meeting_place": "telephone", "recent_changes": "none", "people_hit": "none", "data_exposed": "none", "duties": "none",
+    "cause_found": "see the journal", "signs_missed": "none", "actions": "none", "fixed": "the cause", "loss": "nothing",
+}  # fmt: skip
+LONG = {
+    "frame/frame-watch-period": "the watch takes a day",
+    "open-relay/watch": "the watch takes three days",
+    "outbound-spam/watch": "the watch takes days",
+    "flood/watch": "the watch takes a day",
+    "blocklisted/quiet-hour": "it takes an hour",
+    "blocklisted/recheck": "it takes three days",
+}
+"""Steps that a test cannot wait for."""
+
+_SEND = """import smtplib, sys
+host, port, sender, recipient, count = sys.argv[1:]
+with smtplib.SMTP(host, int(port), "vantage.example", timeout=30) as smtp:
+    for number in range(int(count)):
+        text = f"From: {sender}\\r\\nTo: {recipient}\\r\\nSubject: buy {number}\\r\\n\\r\\nnow\\r\\n"
+        smtp.sendmail(sender, [recipient], text)
+"""
+_SINK = """import socketserver, sys
+class Sink(socketserver.StreamRequestHandler):
+    def handle(self):
+        say = lambda text: self.wfile.write(text + b"\\r\\n")
+        say(b"220 sink.example ESMTP")
+        while line := self.rfile.readline():
+            verb = line[:4].upper()
+            if verb == b"DATA":
+                say(b"354 go on")
+                for text in iter(self.rfile.readline, b".\\r\\n"):
+                    if not text:
+                        return
+                with open(sys.argv[2], "a") as taken:
+                    taken.write("message\\n")
+            if verb == b"QUIT":
+                return say(b"221 bye")
+            say(b"250 ok")
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+Server((sys.argv[1], 25), Sink).serve_forever()
+"""
+
+
+def send(
+    station: Station, host: Host, recipient: str, *, sender: str = "owner@vantage.example", count: int = 1
+) -> subprocess.CompletedProcess[str]:
+    """Mail from outside to port 25, over one session; the exit code is 0 when all of it was taken."""
+    return station.run(
+        [sys.executable, "-c", _SEND, host.v4, "25", sender, recipient, str(count)], timeout=60
+    )
+
+
+class Sink:
+    """A mail server elsewhere that takes everything and counts it. Use it as a context manager."""
+
+    def __init__(self, lab: Lab, folder: Path, *, name: str, v4: str) -> None:
+        self.station = lab.station(name, v4)
+        self.taken = folder / f"{name}.taken"
+
+    def __enter__(self) -> Self:
+        self.taken.touch()
+        self._server = self.station.popen(
+            [sys.executable, "-c", _SINK, self.station.v4, str(self.taken)],
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.kill()
+        self._server.wait(10)
+
+    def count(self) -> int:
+        """Messages taken so far."""
+        return len(self.taken.read_text("ascii").splitlines())
+
+
+class Desk:
+    """One host, one inventory, one incident."""
+
+    def __init__(
+        self, lab: Lab, host: Host, folder: Path, answers: Mapping[str, Any], **variables: Any
+    ) -> None:
+        self.lab, self.folder, self.host = lab, folder, host
+        said = {
+            "ansible_host": host.v4, "ansible_user": "root", "ansible_ssh_private_key_file": str(host.ssh.key),
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={host.ssh.known_hosts}",
+            "mail_domains": [host.domain], "mail_admin_networks": ["203.0.113.10/32"],
+            "mail_canary": f"root@{host.domain}",
+        } | variables  # fmt: skip
+        self.inventory = folder / "inventory.yml"
+        self.inventory.write_text(yaml.safe_dump({"mail_hosts": {"hosts": {host.name: said}}}))
+        self.answers = folder / "answers.yml"
+        self.answers.write_text(yaml.safe_dump({"*": dict(EVERY_STEP), **answers}))
+
+    def auditor(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """One command of auditor, run at the vantage."""
+        environment = {
+            **os.environ, "AUDITOR_INCIDENTS": str(self.folder / "incidents"), "PYTHONPATH": str(ROOT), "TERM": "dumb", "COLUMNS": "80",
+        }  # fmt: skip
+        return self.lab.exec([sys.executable, "-m", "auditor", *words], env=environment, timeout=600)
+
+    def scan(self, *checks: str, options: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+        """The findings of these checks on the host."""
+        only = [word for check in checks for word in ("--only", check)]
+        done = self.auditor(
+            "scan", self.host.name, "-i", str(self.inventory), *only,
+            "--helo", "vantage.example", "--format", "json", *options,
+        )  # fmt: skip
+        assert done.returncode in (0, 1, 3), done.stderr
+        found = [f for target in json.loads(done.stdout)["targets"] for f in target["findings"]]
+        return {f["check"]: f for f in found if f["check"] in checks}
+
+    def incident(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command of `auditor incident` with the scripted answers."""
+        return self.auditor("incident", *words, "--answers", str(self.answers))
+
+    def open(self, runbook: str) -> None:
+        """Open the incident."""
+        done = self.incident(
+            "open", "--runbook", runbook, "--host", self.host.name, "-i", str(self.inventory)
+        )
+        assert done.returncode == 0, done.stderr
+
+    def status(self) -> dict[str, Any]:
+        """`auditor incident status --json`."""
+        report: dict[str, Any] = json.loads(self.auditor("incident", "status", "--json").stdout)
+        return report
+
+    def step(self, name: str) -> None:
+        """One step, which must end ok."""
+        ran = self.incident("run", "--step", name)
+        assert self.ended(name).get("result") == "ok", ran.stderr[-4000:]
+
+    def follow(
+        self, excused: Mapping[str, str] = LONG, at: Mapping[str, Callable[[], None]] | None = None
+    ) -> None:
+        """Follow to the end and close; only excused steps may be left out, all others must end ok.
+
+        `at` is called when the run stops at a step, before that is left out.
+        """
+        reasons = LONG | dict(excused)
+        for _ in range(len(reasons) + 1):
+            ran = self.incident("run", "--all")
+            assert "Traceback" not in ran.stderr
+            report = self.status()
+            if report["next"] is None:
+                break
+            stuck = report["next"]["step"]
+            assert stuck in reasons, ran.stderr[-4000:]
+            (at or {}).get(stuck, lambda: None)()
+            assert self.incident("skip", stuck, "--reason", reasons[stuck]).returncode == 0
+        for name, progress in report["steps"].items():
+            if name in reasons and progress in {"failed", "unknown"}:  # it led elsewhere, and stays visible
+                assert self.incident("skip", name, "--reason", reasons[name]).returncode == 0
+        assert report["temporary"] == []
+        assert {
+            name: progress
+            for name, progress in report["steps"].items()
+            if name not in reasons and progress not in {"ok", "passed-over"}
+        } == {}
+        closed = self.incident("close")
+        assert closed.returncode == 0, closed.stderr
+        assert self.auditor("incident", "verify").returncode == 0
+
+    def entries(self) -> list[dict[str, Any]]:
+        """The journal."""
+        journal = next((self.folder / "incidents").glob("INC-*/journal.jsonl"))
+        return [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
+
+    def ended(self, step: str) -> dict[str, Any]:
+        """How a step ended, the last time."""
+        ends = [one for one in self.entries() if one["kind"] == "step.end" and one["step"] == step]
+        return ends[-1]["data"] if ends else {}
+
+    def seconds(self, first: str, last: str) -> float:
+        """From the journal entry of this kind or the start of this step to the end of another step."""
+        entries = self.entries()
+        begun = next(
+            one
+            for one in entries
+            if one["kind"] == first or (one["kind"], one["step"]) == ("step.start", first)
+        )
+        ended = next(one for one in entries if (one["kind"], one["step"]) == ("step.end", last))
+        return float(ended["mono_ns"] - begun["mono_ns"]) / 1e9
+
+
+def without(*playbooks: str) -> list[str]:
+    """Those of these playbooks that this tree does not bring."""
+    return [name for name in playbooks if not (ROOT / "playbooks" / f"{name}.yml").is_file()]
