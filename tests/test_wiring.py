@@ -45,7 +45,6 @@ PLANNED_CHECKS = frozenset(
 )
 PLANNED_PLAYBOOKS = frozenset(
     [
-        "submission",
         "resolver",
         "firewall",
         "login-guessing",

@@ -46,7 +46,7 @@ CHECK = Check.of(
     judge,
     family=Family.SMTP,
     severity=Severity.CRITICAL,
-    remedy=Playbook("submission"),
+    remedy=Playbook("smtp-hygiene"),
     runbook="keys",
     references=("RFC 4954 section 4", "RFC 8314 section 3.1"),
 )

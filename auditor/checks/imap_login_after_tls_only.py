@@ -7,12 +7,12 @@ Looked at: LOGINDISABLED in the capabilities at 143.
 
 from auditor.evidence.access import AccessGreetings, access_tally
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
     NotApplicable,
     Passed,
-    Playbook,
     Severity,
     Verdict,
     weigh,
@@ -39,7 +39,10 @@ CHECK = Check.of(
     judge,
     family=Family.ACCESS,
     severity=Severity.CRITICAL,
-    remedy=Playbook("submission"),
+    remedy=ByHand(
+        "Dovecot 2.3: `disable_plaintext_auth = yes`; 2.4: `auth_allow_cleartext = no`; in both "
+        "`ssl = required`. Then `doveconf -n`, `systemctl reload dovecot`"
+    ),
     runbook="keys",
     references=("RFC 8314 section 3.2", "RFC 9051 section 6.2.3"),
 )

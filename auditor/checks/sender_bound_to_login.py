@@ -7,13 +7,13 @@ from auditor.evidence.mta_settings import MtaSettings
 from auditor.evidence.postfix import PostfixSettings, split_list
 from auditor.evidence.sendmail import SendmailSettings
 from auditor.model import (
+    ByHand,
     Check,
     Failed,
     Family,
     Inconclusive,
     NotApplicable,
     Passed,
-    Playbook,
     Reason,
     Severity,
     Verdict,
@@ -76,7 +76,11 @@ CHECK = Check.of(
     judge,
     family=Family.ACCESS,
     severity=Severity.HIGH,
-    remedy=Playbook("submission"),
+    remedy=ByHand(
+        "Postfix: name the login of each address in `smtpd_sender_login_maps` and set "
+        "`smtpd_sender_restrictions=reject_sender_login_mismatch` for submission and submissions "
+        "(`postconf -P`)"
+    ),
     runbook="outbound-spam",
     references=("postconf(5), reject_sender_login_mismatch", "RFC 6409 6.1"),
 )

@@ -87,6 +87,35 @@ def without_catch_all(present: str) -> str:
     return (" : " if separator else ", ").join(one for one in entries if one and one != "*" and not one.startswith("static:"))
 
 
+def _doors(present: list[str]) -> dict[str, str]:
+    """The service of 587 and that of 465, under the names that this master.cf has for them already."""
+    implicit = next((name for name in ("smtps/inet", "465/inet") if name in present), "submissions/inet")
+    return {"smtpd_tls_security_level": "587/inet" if "587/inet" in present else "submission/inet", "smtpd_tls_wrappermode": implicit}
+
+
+def submission_services(present: list[str]) -> dict[str, str]:
+    """Postfix: lines of master.cf for the doors of RFC 6409 and RFC 8314 that are not there yet."""
+    names = [name for name in _doors(present).values() if name not in present]
+    return {name: f"{name.split('/')[0]} inet n - y - - smtpd" for name in names}
+
+
+def submission_options(present: list[str], socket: str) -> dict[str, str]:
+    """Postfix: what each of those doors asks: TLS, then a login at Dovecot, and nothing of main.cf that is for strangers."""
+    wanted = {}
+    for parameter, door in _doors(present).items():
+        wanted |= {
+            f"{door}/syslog_name": "postfix/" + ("submission" if parameter == "smtpd_tls_security_level" else "submissions"),
+            f"{door}/{parameter}": "encrypt" if parameter == "smtpd_tls_security_level" else "yes",
+            f"{door}/smtpd_sasl_auth_enable": "yes",
+            f"{door}/smtpd_sasl_type": "dovecot",
+            f"{door}/smtpd_sasl_path": socket,
+            f"{door}/smtpd_tls_auth_only": "yes",
+            f"{door}/smtpd_client_restrictions": "permit_sasl_authenticated,reject",
+            f"{door}/smtpd_relay_restrictions": "permit_sasl_authenticated,reject",
+        }
+    return wanted
+
+
 class FilterModule:
     """Filters of the playbooks."""
 
@@ -96,4 +125,6 @@ class FilterModule:
             "narrow_networks": narrow_networks,
             "mynetworks": mynetworks,
             "without_catch_all": without_catch_all,
+            "submission_services": submission_services,
+            "submission_options": submission_options,
         }

@@ -96,3 +96,13 @@ def test_a_key_of_another_host_is_replaced_only_where_that_is_allowed():
     assert kept["value"] == "v=DKIM1; k=rsa; p=MI+B"
     assert re.search(kept["yields"], "v=DKIM1; t=y; p=MI+B; s=email")
     assert not re.search(kept["yields"], "v=DKIM1; k=rsa; p=MIxB")
+
+
+def test_doors_for_users_keep_the_names_that_master_cf_has_for_them():
+    assert rules.submission_services(["smtp/inet", "smtps/inet"]) == {
+        "submission/inet": "submission inet n - y - - smtpd"
+    }
+    options = rules.submission_options(["smtps/inet"], "private/auth")
+    assert options["smtps/inet/smtpd_tls_wrappermode"] == "yes"
+    assert options["submission/inet/smtpd_tls_security_level"] == "encrypt"
+    assert options["submission/inet/smtpd_relay_restrictions"] == "permit_sasl_authenticated,reject"
