@@ -11,7 +11,7 @@ from auditor.model import Check, Failed, Family, Passed, Playbook, Severity, Ver
 
 
 def judge(sessions: SmtpSessions) -> Verdict:
-    """Each address is asked the same three questions."""
+    """Each address is asked for a real and a made-up mailbox, and for the members of a list."""
     doors = sessions.doors
     given = tuple(fact for door, session in open_doors(doors) for fact in disclosures(door, session))
     unasked = [

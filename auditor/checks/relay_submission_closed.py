@@ -2,7 +2,8 @@
 
 587 and 465 are for users of the platform. A service there that takes mail without AUTH is an open relay that
 scanners of port 25 do not see; it arises when restrictions are set for port 25 alone, or when a trusted network
-is too wide. Asked without login, before and after STARTTLS, with every form that port 25 is asked with.
+is too wide. Asked without login, before and after STARTTLS, with the senders and EHLO names that port 25 is asked with; recipients in disguise follow
+where mail for the platform itself is taken without a login. A port that refuses MAIL from anybody is asked once.
 """
 
 from auditor.evidence.relay import RelayAttempts, tally

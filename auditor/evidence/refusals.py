@@ -99,6 +99,21 @@ def meaning_of(reply: Reply) -> Meaning:
     return Meaning.TEMPFAIL
 
 
+_REJECT = re.compile(r"(client host|recipient address|sender address) rejected: access denied", re.IGNORECASE)
+
+
+def wants_login(reply: Reply) -> bool:
+    """At a submission port: whoever has not logged in is refused.
+
+    Postfix says so in words that elsewhere are about the client: `permit_sasl_authenticated,reject` among
+    smtpd_client_restrictions, as Debian's master.cf proposes it, is "Client host rejected: Access denied".
+    A blocklist or a table names its reason instead.
+    """
+    return meaning_of(reply) is Meaning.NEEDS_AUTH or (
+        reply.code // 100 == 5 and _REJECT.search(reply.text) is not None
+    )
+
+
 _UNSEEN = {
     Meaning.GREYLISTED: Reason.GREYLISTED,
     Meaning.RATE_LIMITED: Reason.RATE_LIMITED,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from auditor.evidence.refusals import Meaning, meaning_of, no_answer
+from auditor.evidence.refusals import Meaning, meaning_of, no_answer, wants_login
 from auditor.evidence.relay_vectors import USUAL, VECTORS, Vector
 from auditor.evidence.reply import Reply
 from auditor.evidence.smtp import Transaction
@@ -102,6 +102,8 @@ class Phase:
     def _doubt(self, form: Vector, reply: Reply) -> Unavailable | None:
         """Why this refusal is none of relaying."""
         meaning = meaning_of(reply)
+        if self.port != SMTP_PORT and wants_login(reply):
+            return None
         if meaning is Meaning.PROBER_REFUSED and _privileged(form) and not _is_about_us(self.control):
             return None  # a privileged sender from outside was refused as such, while strangers get through
         if meaning is Meaning.REFUSED and self._refuses_everything:

@@ -5,10 +5,11 @@ Not smtplib: a probe has to send what no client sends, and to see what smtplib h
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from auditor.evidence.reply import Malformed, Reply, ReplyParser
 from auditor.evidence.smtp import extensions
@@ -19,7 +20,10 @@ from auditor.net import CannotLook, Network, Stream, TlsMode, TlsOffer
 CONVERSATION = 6
 """A whole connection may take this many times the time-out for one reply: a tarpit must end."""
 BACK_OFF = (10.0, 20.0)
-"""Seconds to wait after a greeting of 421, once each: below a minute, the window of Sendmail's ClientRate."""
+"""Seconds to wait after a greeting of 421, once each. Postfix counts by the minute, so that much of a burst is
+forgotten then; Debian's Sendmail counts over ten minutes and is not waited for."""
+BACK_OFF_PER_HOST = sum(BACK_OFF)
+"""Seconds that one scan waits for one host at most, all probes together."""
 IMPLICIT_TLS = frozenset({465, 993, 995})
 GOODBYE = 5.0
 """Seconds to wait for the answer to QUIT."""
@@ -35,6 +39,8 @@ class Dialogue:
         self._parser = ReplyParser()
         self._pending: deque[Reply] = deque()
         self.extensions: dict[str, str] = {}
+        self.longest = 0.0
+        """Seconds that one reply took at most, since the last EHLO."""
 
     async def reply(self) -> Reply:
         """The next reply. A 421 raises RATE_LIMITED, for the server has hung up or is about to."""
@@ -45,6 +51,8 @@ class Dialogue:
 
     async def any_reply(self) -> Reply:
         """The next reply, whatever it says."""
+        clock = asyncio.get_running_loop().time
+        asked = clock()
         try:
             async with asyncio.timeout(self._patience):
                 while not self._pending:
@@ -56,6 +64,7 @@ class Dialogue:
             raise CannotLook(Reason.PROTOCOL, f"{self.where}: {error}") from error
         except TimeoutError as error:
             raise CannotLook(Reason.TIMEOUT, f"{self.where}: no reply in {self._patience:g} s") from error
+        self.longest = max(self.longest, clock() - asked)
         return self._pending.popleft()
 
     async def send(self, *lines: str) -> None:
@@ -75,6 +84,7 @@ class Dialogue:
 
     async def hello(self, name: str) -> Reply:
         """EHLO, or HELO where that is refused (RFC 5321 section 3.2). The last reply is given."""
+        self.longest = 0.0  # the greeting may have been held back on purpose
         reply = await self.say(f"EHLO {name}")
         if reply.code // 100 == 5:
             reply = await self.say(f"HELO {name}")
@@ -108,6 +118,35 @@ class Dialogue:
                 await self.stream.receive(1_024)
 
 
+class _Rest:
+    """Waiting for one host that said 421. Whoever is told so while somebody waits already, waits along."""
+
+    def __init__(self) -> None:
+        self._left = BACK_OFF_PER_HOST
+        self._over: asyncio.Event | None = None
+
+    async def take(self, network: Network, seconds: float) -> bool:
+        """False when this scan has waited long enough for this host."""
+        if self._over is not None:
+            await self._over.wait()
+            return True
+        seconds = min(seconds, self._left)
+        if seconds <= 0:
+            return False
+        self._left -= seconds
+        self._over = over = asyncio.Event()
+        try:
+            await network.sleep(seconds)
+        finally:
+            self._over = None
+            over.set()
+        return True
+
+
+_RESTS: WeakKeyDictionary[Network, defaultdict[str, _Rest]] = WeakKeyDictionary()
+"""By scan, which is one Network, and host."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """Where to go, and how."""
@@ -135,6 +174,12 @@ class Visit:
         """TLS before the greeting (RFC 8314 section 3.3)."""
         return self.port in IMPLICIT_TLS
 
+    async def rest(self, seconds: float) -> bool:
+        """Leave the host alone after a 421. False when it has been waited for long enough."""
+        return await _RESTS.setdefault(self.network, defaultdict(_Rest))[self.server_name].take(
+            self.network, seconds
+        )
+
     async def connect(self) -> Stream:
         """Only the connection, with TLS where the port has it from the start."""
         return await self.network.connect(
@@ -151,12 +196,11 @@ class Visit:
                 break
             except CannotLook as reason:
                 await talk.stream.close()
-                if reason.reason is not Reason.RATE_LIMITED or pause is None:
+                if reason.reason is not Reason.RATE_LIMITED or pause is None or not await self.rest(pause):
                     raise
             except BaseException:
                 await talk.stream.close()
                 raise
-            await self.network.sleep(min(pause, self.options.timeout))
         try:
             async with asyncio.timeout(CONVERSATION * self.options.timeout):
                 _welcomed(banner, self.where)

@@ -67,11 +67,19 @@ async def _try_tls(talk: Dialogue, visit: Visit, log: _Log) -> bool:
 
 
 async def _ask(talk: Dialogue, questions: tuple[str, ...], log: _Log) -> None:
+    """A verb that is refused for the first name is not tried with another: errors are counted against us."""
     answers: list[tuple[str, Reply | Unavailable]] = []
     log.facts["questions"] = ()
+    refused: set[str] = set()
     for question in questions:
+        verb = question.partition(" ")[0]
+        if verb in refused:
+            continue
         try:
-            answers.append((question, await talk.say(question)))
+            reply = await talk.say(question)
+            answers.append((question, reply))
+            if not reply.positive:
+                refused.add(verb)
         except CannotLook as lost:
             answers.append((question, lost.as_unavailable()))
             raise

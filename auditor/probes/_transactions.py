@@ -8,16 +8,37 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from auditor.evidence.refusals import Meaning, meaning_of
 from auditor.evidence.reply import Reply
 from auditor.evidence.smtp import Transaction
 from auditor.model import Reason, Unavailable
 from auditor.net import CannotLook
-from auditor.probes._dialogue import Dialogue, Visit
+from auditor.probes._dialogue import BACK_OFF_PER_HOST, Dialogue, Visit
 
 PER_CONNECTION = 9
-"""Envelopes; from the tenth error on Postfix waits a second before each reply, after 20 it hangs up."""
+"""Errors; from the tenth on Postfix waits a second before each reply, after 20 it hangs up."""
+BURST = 3
+"""Envelopes at once: hardened servers (smtpd_soft_error_limit = 3) begin to wait after as many refusals."""
+PUNISHED = 0.8
+"""Seconds by which a reply comes later than one to EHLO, when a server slows us down; Postfix takes one."""
 LOST_CONNECTIONS = 3
 """Then the rest stays unseen: a server that wants no more of us is left alone."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """How many errors on one connection this server forgives, as far as it has shown. One for all that ask it."""
+
+    errors: int = PER_CONNECTION
+
+    def slow_down(self, errors: int) -> None:
+        """After so many it began to wait before its replies: next time leave one earlier."""
+        self.errors = max(1, min(self.errors, errors) - 1)
+
+    def halve(self) -> bool:
+        """It hung up with 421. False when there is nothing left to give up."""
+        before, self.errors = self.errors, max(1, self.errors // 2)
+        return self.errors < before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +66,48 @@ class Envelope:
 
 
 async def hand_in(
-    talk: Dialogue, envelopes: Iterable[Envelope], done: list[Transaction], *, helo: str, pipelined: bool
+    talk: Dialogue, envelopes: Sequence[Envelope], done: list[Transaction], *, pipelined: bool, pace: Pace
 ) -> None:
-    """Each envelope in turn on a connection that has said `helo` already. Results so far stay in `done`.
+    """Each envelope in turn on a connection that has said the EHLO name of the first. Results so far stay in `done`.
 
-    Stops at an envelope with another EHLO name when the server takes no second EHLO, as OpenSMTPD does.
+    Stops at an envelope with another EHLO name when the server takes no second EHLO, as OpenSMTPD does; and when
+    the server has forgiven as many errors as it will.
     """
     burst = pipelined and "PIPELINING" in talk.extensions
-    for name, group in groupby(envelopes, key=lambda envelope: envelope.helo):
-        if name != helo and not (await talk.hello(name)).positive:
-            return
-        helo = name
+    helo, errors, left = envelopes[0].helo, 0, list(envelopes)
+    ordinary = talk.longest
+    while left and errors < pace.errors:
+        if left[0].helo != helo:
+            helo = left[0].helo
+            if not (await talk.hello(helo)).positive:
+                return
+            ordinary = talk.longest
+        most = min(BURST - errors % BURST, pace.errors - errors) if burst else 1
+        part = tuple(_first_group(left))[:most]
+        before = len(done)
         if burst:
-            await _burst(talk, tuple(group), done)
+            await _burst(talk, part, done)
         else:
-            for envelope in group:
-                done.append(await one(talk, envelope))  # noqa: PERF401 - what is done must survive a failure
+            done.append(await one(talk, part[0]))
+        left = left[len(part) :]
+        errors += sum(_errors(transaction) for transaction in done[before:])
+        if errors and talk.longest > ordinary + PUNISHED:
+            pace.slow_down(errors)
+            return
+        if _limited(done[-1]):
+            return
+
+
+def _limited(transaction: Transaction) -> bool:
+    """Too much mail in too short a time (smtpd_client_message_rate_limit): no answer to what was asked."""
+    reply = transaction.decisive
+    return isinstance(reply, Reply) and meaning_of(reply) is Meaning.RATE_LIMITED
+
+
+def _errors(transaction: Transaction) -> int:
+    """Two for a refused MAIL, for RCPT is refused after it."""
+    reply = transaction.decisive
+    return 0 if isinstance(reply, Reply) and reply.positive else 1 if transaction.rcpt else 2
 
 
 async def _burst(talk: Dialogue, group: Sequence[Envelope], done: list[Transaction]) -> None:
@@ -80,35 +127,42 @@ async def one(talk: Dialogue, envelope: Envelope) -> Transaction:
 
 
 async def transact(
-    visit: Visit, envelopes: Sequence[Envelope], *, encrypted: bool = False
+    visit: Visit, envelopes: Sequence[Envelope], *, encrypted: bool = False, pace: Pace | None = None
 ) -> tuple[Transaction, ...]:
     """What came of each envelope, in order. `encrypted`: after STARTTLS. Never raises: failures are in there."""
     done: list[Transaction] = []
-    size, pipelined, losses, last = PER_CONNECTION, True, 0, ""
+    pipelined, losses, last = True, 0, ""
     reason = Reason.CONNECTION_LOST
+    pace = pace or Pace()
     while len(done) < len(envelopes) and losses < LOST_CONNECTIONS:
-        chunk, ready = envelopes[len(done) : len(done) + size], False
+        chunk, ready = envelopes[len(done) : len(done) + PER_CONNECTION], False
         helo = chunk[0].helo
         try:
             async with visit.dialogue() as (talk, _):
                 hello = await _prepare(talk, visit, helo, encrypted=encrypted)
                 ready = True
                 if hello.positive:
-                    await hand_in(talk, chunk, done, helo=helo, pipelined=pipelined)
+                    await hand_in(talk, chunk, done, pipelined=pipelined, pace=pace)
                 else:
                     refused = Unavailable(Reason.PROBER_REFUSED, f"{visit.where}: EHLO {helo}: {hello}")
                     done.extend(e.became(refused) for e in _first_group(chunk))
         except CannotLook as lost:
             if not ready:
                 return (*done, *(e.became(lost.as_unavailable()) for e in envelopes[len(done) :]))
-            if lost.reason is Reason.RATE_LIMITED and size > 1:
-                size //= 2  # smtpd_hard_error_limit may be well below the 20 that Postfix has by default
-            elif pipelined and "PIPELINING" in talk.extensions:
+            if lost.reason is Reason.RATE_LIMITED and pace.halve():
+                continue  # smtpd_hard_error_limit may be well below the 20 that Postfix has by default
+            if pipelined and "PIPELINING" in talk.extensions:
                 pipelined = False
             elif len(done) < len(envelopes):
                 losses, reason, last = losses + 1, lost.reason, lost.detail
                 done.append(envelopes[len(done)].became(lost.as_unavailable()))
-    given_up = Unavailable(reason, f"given up after {losses} lost connections: {last}")
+        first = next((index for index, t in enumerate(done) if _limited(t)), len(done))
+        if first < len(done):
+            if not await visit.rest(BACK_OFF_PER_HOST / 2):
+                reason, last = Reason.RATE_LIMITED, str(done[first].decisive)
+                break
+            del done[first:]
+    given_up = Unavailable(reason, f"given up, {losses} connections were lost: {last}")
     return (*done, *(e.became(given_up) for e in envelopes[len(done) :]))
 
 

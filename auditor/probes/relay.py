@@ -4,12 +4,12 @@ Each door is asked before and after STARTTLS, because rules differ there, and 53
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from auditor.evidence.dns import HostAddresses
-from auditor.evidence.refusals import Meaning, meaning_of
-from auditor.evidence.relay import Attempt, Handover, Phase, RelayAttempts
+from auditor.evidence.refusals import Meaning, meaning_of, no_answer, wants_login
+from auditor.evidence.relay import SMTP_PORT, Attempt, Handover, Phase, RelayAttempts
 from auditor.evidence.relay_vectors import USUAL, VECTORS, Vector
 from auditor.evidence.reply import Reply
 from auditor.evidence.smtp import Door, Session, SmtpSessions, SubmissionSessions, Transaction, extensions
@@ -19,7 +19,7 @@ from auditor.net import CannotLook, Network, TlsMode
 from auditor.probes._dialogue import Visit
 from auditor.probes._handover import hand_over
 from auditor.probes._names import foreign_recipient, nobody, our_sender
-from auditor.probes._transactions import Envelope, transact
+from auditor.probes._transactions import Envelope, Pace, transact
 
 CONFIRMATIONS = 3
 """Messages handed over at most, of all that were accepted at RCPT, and only to the operator's canary."""
@@ -44,9 +44,10 @@ async def relay_attempts(
         *(door for door in _doors(addresses, submission, (587, 465)) if not _nothing_there(door)),
     ]
     visits = [_visit(door, host, network, options) for door in doors]
+    pace = Pace()
     phases = await asyncio.gather(
         *(
-            _phase(visit, door, host, encrypted=encrypted)
+            _phase(visit, door, host, pace, encrypted=encrypted)
             for visit, door in zip(visits, doors, strict=True)
             for encrypted in _states(door)
         )
@@ -80,27 +81,68 @@ def _states(door: Door) -> tuple[bool, ...]:
     return (False, True) if door.session.offers_starttls else (False,)
 
 
-async def _phase(visit: Visit, door: Door, host: Host, *, encrypted: bool) -> Phase:
+async def _phase(visit: Visit, door: Door, host: Host, pace: Pace, *, encrypted: bool) -> Phase:
     phase = Phase(address=door.address, port=door.port, encrypted=encrypted)
     session = door.session
     if isinstance(session, Unavailable):
         return replace(phase, unavailable=session)
-    vectors = _chosen(session, visit.options, after_starttls=encrypted and not visit.implicit_tls)
-    envelopes = [_fill(vector, visit, host, session.local) for vector in vectors]
     control, random = _controls(visit.options, host)
-    tried = await transact(visit, (control, *envelopes), encrypted=encrypted)
-    first = tried[0].decisive
-    if isinstance(first, Unavailable) and all(t.decisive == first for t in tried):
+    checked: Transaction | None = None
+    answers: dict[str, Transaction] = {}
+    for vectors, ahead in _portions(session, visit, after_starttls=encrypted and not visit.implicit_tls):
+        envelopes = [_fill(vector, visit, host, session.local) for vector in vectors]
+        asked = (control, *envelopes) if ahead else envelopes
+        tried = await transact(visit, asked, encrypted=encrypted, pace=pace)
+        checked = tried[0] if ahead else checked
+        answers |= zip((v.id for v in vectors), tried[-len(vectors) :], strict=True)
+        if _at_mail(tried[0]) if checked is None else _lets_nobody_in(checked):
+            break
+    first = next(iter(answers.values())).decisive
+    if isinstance(first, Unavailable) and all(t.decisive == first for t in answers.values()):
         return replace(phase, unavailable=first)
     attempts = tuple(
-        Attempt(address=door.address, port=door.port, encrypted=encrypted, vector=v.id, transaction=t)
-        for v, t in zip(vectors, tried[1:], strict=True)
+        Attempt(address=door.address, port=door.port, encrypted=encrypted, vector=v, transaction=t)
+        for v, t in answers.items()
     )
-    phase = replace(phase, control=tried[0], attempts=attempts)
+    phase = replace(phase, control=checked, attempts=attempts)
     if any(a.form.local and phase.outcome(a) is Handover.OPEN for a in attempts):
-        (answer,) = await transact(visit, (random,), encrypted=encrypted)
+        (answer,) = await transact(visit, (random,), encrypted=encrypted, pace=pace)
         phase = replace(phase, random=answer)
     return phase
+
+
+def _portions(
+    session: Session, visit: Visit, *, after_starttls: bool
+) -> Iterator[tuple[Sequence[Vector], bool]]:
+    """Vectors to try together, and whether the control goes before them. No further once nobody is let in.
+
+    A door that wants TLS or a login before MAIL says so to any sender, and one that wants it before RCPT says so
+    to any recipient: each refusal more would count against us, and show nothing. Other senders and EHLO names are
+    still tried, for rules may trust them.
+    """
+    vectors = _chosen(session, visit.options, after_starttls=after_starttls)
+    gated = visit.port != SMTP_PORT or (session.transaction is not None and _at_mail(session.transaction))
+    if visit.options.thorough or not gated:
+        yield vectors, True
+        return
+    plain = [v for v in vectors if v.recipient == VECTORS[0].recipient]
+    yield plain[:1], False
+    yield plain[1:], True
+    yield [v for v in vectors if v not in plain], False
+
+
+def _lets_nobody_in(control: Transaction) -> bool:
+    """Not even mail for the hosted domain is taken, and not for a reason of ours."""
+    reply = control.decisive
+    return isinstance(reply, Reply) and (
+        wants_login(reply) or (not reply.positive and no_answer(reply) is None)
+    )
+
+
+def _at_mail(transaction: Transaction) -> bool:
+    """MAIL was refused, whoever it is from."""
+    mail = transaction.mail
+    return isinstance(mail, Reply) and meaning_of(mail) in {Meaning.NEEDS_TLS, Meaning.NEEDS_AUTH}
 
 
 def _chosen(session: Session, options: Options, *, after_starttls: bool) -> Sequence[Vector]:

@@ -44,3 +44,13 @@ async def test_that_rcpt_tells_mailboxes_apart_is_its_duty():
 async def test_hanging_up_on_the_question_is_unknown():
     finding = await find("recipients-not-enumerable", network(smtp=MailServer(verbs={"VRFY": "HANGUP"})))
     assert finding.status is Status.UNKNOWN
+
+
+async def test_a_verb_that_is_refused_is_not_tried_again():
+    """Three errors are what a hardened Postfix forgives on one connection."""
+    server = MailServer(verbs={"VRFY": "502 5.5.1 VRFY command is disabled"})
+    await find("recipients-not-enumerable", network(smtp=server))
+    assert [line for line in server.log if line[:4] in {"VRFY", "EXPN"}] == [
+        KNOWN,
+        "EXPN postmaster@example.org",
+    ]

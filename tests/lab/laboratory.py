@@ -213,7 +213,7 @@ class Lab:
 
     def exec(self, command: Sequence[str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
         """Run a command at the vantage, output captured as text; see ``Station.run``. It trusts `authority`."""
-        kwargs["env"] = {"SSL_CERT_FILE": str(self.trust), **(kwargs.get("env") or os.environ)}
+        kwargs["env"] = {**(kwargs.get("env") or os.environ), "SSL_CERT_FILE": str(self.trust)}
         return self.vantage.run(command, **kwargs)
 
     # -- names -------------------------------------------------------------------------------------------------------

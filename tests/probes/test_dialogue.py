@@ -10,10 +10,10 @@ from auditor.model import Options, Reason
 from auditor.net import CannotLook
 from auditor.probes._dialogue import Visit
 from auditor.probes._session import hold_session
-from auditor.probes._transactions import Envelope, transact
+from auditor.probes._transactions import Envelope, Pace, transact
 from auditor.transport.network import RealNetwork
 from tests.mail_server import MailServer, network
-from tests.scripted import ScriptedResolver
+from tests.scripted import ScriptedNetwork, ScriptedResolver
 from tests.transport.loopback import serving
 
 ENVELOPE = Envelope(sender="<a@example.net>", recipient="<b@example.org>", helo="c.example.net")
@@ -132,6 +132,37 @@ async def test_too_many_connections_are_answered_by_waiting_longer_each_time():
     assert here.slept == [10.0, 20.0]
 
 
+async def test_a_host_is_waited_for_half_a_minute_in_one_scan_and_by_all_probes_together():
+    """Sendmail counts the connections that it refuses, too: eight probes that come back one by one never get in."""
+    server = MailServer(banner="421 4.3.2 Connection rate limit exceeded.")
+    here = network(smtp=server)
+    visits = [Visit(here, Options(timeout=1), f"198.51.100.{n}", 25, "mx1.example.org") for n in range(8)]
+    doors = [await hold_session(v) for v in visits]
+    assert {door.session.reason for door in doors} == {Reason.RATE_LIMITED}
+    assert sum(here.slept) == 30
+    assert server.connections == 3 + 7
+
+
+async def test_probes_that_are_told_to_wait_wait_together():
+    over = asyncio.Event()
+
+    class Patient(ScriptedNetwork):
+        async def sleep(self, seconds: float) -> None:
+            self.slept.append(seconds)
+            await over.wait()
+            server.banner = "220 mx1.example.org ESMTP"
+
+    server = MailServer(banner="421 4.3.2 Connection rate limit exceeded.")
+    here = Patient(dial=lambda address, port: server.stream())
+    visits = [Visit(here, Options(timeout=1), "198.51.100.10", 25, "mx1.example.org") for _ in range(3)]
+    asked = [asyncio.ensure_future(hold_session(v)) for v in visits]
+    await asyncio.sleep(0)
+    over.set()
+    doors = await asyncio.gather(*asked)
+    assert [door.session.hello.code for door in doors] == [250, 250, 250]
+    assert here.slept == [10.0]
+
+
 async def test_a_reply_that_was_not_asked_for_is_noticed():
     server = MailServer(verbs={"RSET": "250 ok\n250 and another"})
     talk = Visit(network(smtp=server), Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
@@ -173,3 +204,54 @@ async def test_a_server_that_forgives_few_errors_is_asked_in_smaller_portions():
     )
     outcomes = await transact(talk, [ENVELOPE] * 5)
     assert [getattr(outcome.decisive, "code", None) for outcome in outcomes] == [550] * 5
+
+
+async def test_a_server_that_waits_before_each_reply_after_three_errors_is_asked_two_per_connection_from_then_on():
+    """smtpd_soft_error_limit = 3: from the third error on, one second before every line."""
+    connections: list[int] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        errors, mine = 0, len(connections)
+        connections.append(0)
+        writer.write(b"220 mx\r\n")
+        while line := await reader.readline():
+            if errors >= 3:
+                await asyncio.sleep(1)
+            verb = line[:4]
+            writer.write(
+                {b"EHLO": b"250-mx\r\n250 PIPELINING\r\n", b"RCPT": b"554 5.7.1 no\r\n"}.get(
+                    verb, b"250 ok\r\n"
+                )
+            )
+            errors += verb == b"RCPT"
+            connections[mine] = errors
+
+    async with serving(handler) as port:
+        pace = Pace()
+        outcomes = await transact(visit(port, timeout=5), [ENVELOPE] * 8, pace=pace)
+    assert [outcome.decisive.code for outcome in outcomes] == [554] * 8
+    assert connections == [3, 2, 2, 1]
+    assert pace.errors == 2
+
+
+async def test_a_server_that_wants_less_mail_per_minute_is_waited_for_and_asked_the_same_again():
+    """smtpd_client_message_rate_limit: MAIL is answered 450 4.7.1 until the minute is over."""
+    server = MailServer(
+        mail=lambda *_: "250 Ok" if here.slept else "450 4.7.1 Error: too much mail from 203.0.113.10",
+        rcpt=lambda *_: "554 5.7.1 no",
+    )
+    here = network(smtp=server)
+    asked = Visit(here, Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
+    outcomes = await transact(asked, [ENVELOPE] * 4)
+    assert [outcome.decisive.code for outcome in outcomes] == [554] * 4
+    assert here.slept == [15.0]
+
+
+async def test_a_server_that_never_wants_more_mail_leaves_the_rest_unseen():
+    server = MailServer(mail=lambda *_: "450 4.7.1 Error: too much mail from 203.0.113.10")
+    here = network(smtp=server)
+    asked = Visit(here, Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
+    outcomes = await transact(asked, [ENVELOPE] * 4)
+    assert len(outcomes) == 4
+    assert outcomes[-1].decisive.reason is Reason.RATE_LIMITED
+    assert sum(here.slept) == 30
