@@ -116,6 +116,19 @@ def submission_options(present: list[str], socket: str) -> dict[str, str]:
     return wanted
 
 
+def without_local_parts(present: str, unwanted: list[str]) -> str:
+    """Exim: a list of local parts that are refused, without some of them; what is left stays as it was written.
+
+    Spec 6.21: items are separated by colons, or by the character that the list begins with after "<"; doubled it is none.
+    """
+    begun = re.match(r"\s*<(\S)", present)
+    mark = re.escape(begun.group(1) if begun else ":")
+    lead = begun.group() if begun else ""
+    items = re.split(rf"(?<!{mark}){mark}(?!{mark})", present[len(lead) :])
+    kept = [item for item in items if item.strip() not in unwanted]
+    return (lead + (begun.group(1) if begun else ":").join(kept)).strip() if kept != items else present
+
+
 class FilterModule:
     """Filters of the playbooks."""
 
@@ -127,4 +140,5 @@ class FilterModule:
             "without_catch_all": without_catch_all,
             "submission_services": submission_services,
             "submission_options": submission_options,
+            "without_local_parts": without_local_parts,
         }

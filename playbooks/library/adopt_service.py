@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_dialogue import observe
-from ansible.module_utils.mail_listeners import cgroup, executable, unit_processes
+from ansible.module_utils.mail_listeners import DAEMONS, cgroup, executable, unit_processes
 from ansible.module_utils.mail_transaction import FRAME_SPEC, last_line, run
 
 DOCUMENTATION = """
@@ -29,10 +29,7 @@ EXAMPLES = "- adopt_service: {frame: '{{ mail_host_frame }}', unit: postfix.serv
 RETURN = "strays: {description: process ids found outside of the unit, returned: always, type: list}"
 
 DAEMON = {
-    "postfix": {"/usr/lib/postfix/sbin/master"},
-    "exim": {"/usr/sbin/exim4"},
-    "opensmtpd": {"/usr/sbin/smtpd"},
-    "sendmail": {"/usr/libexec/sendmail/sendmail", "/usr/lib/sm.bin/sendmail"},
+    **{program: {path for path, name in DAEMONS.items() if name == program} for program in DAEMONS.values()},
     "dovecot": {"/usr/sbin/dovecot"},
     "unbound": {"/usr/sbin/unbound"},
 }

@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.mail_dialogue import observe
 from ansible.module_utils.mail_files import FILES_SPEC, put_files
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
 
@@ -86,17 +85,10 @@ def main() -> None:
     def proof(argv: list[str]) -> str | None:
         return f"`{shlex.join(argv)}` succeeds" if run(argv).returncode else None
 
-    def answered() -> str | None:
-        seen = observe([], params["accepts"])
-        lines = [f"accepts mail for {address}" for address in params["accepts"]]
-        refused = [line for line in lines if seen.get("something listens on port 25") and not any(true for key, true in seen.items() if line in key)]
-        return f"port 25 {refused[0]}" if refused else None
-
     change.checks.append(tried)
     change.apply = [[str(word) for word in argv] for argv in params["apply"]]
     change.prove = [lambda argv=[str(word) for word in argv]: proof(argv) for argv in params["prove"]]
-    if params["accepts"]:
-        change.prove.append(answered)
+    change.accepts = [str(address) for address in params["accepts"]]
     change.commit()
 
 

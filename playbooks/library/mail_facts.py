@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.mail_listeners import Listener, listeners, own_addresses, unit_processes, unit_state
-from ansible.module_utils.mail_transaction import finish_interrupted, run
+from ansible.module_utils.mail_listeners import DAEMONS, Listener, listeners, own_addresses, unit_processes, unit_state
+from ansible.module_utils.mail_transaction import finish_interrupted, forget, run
 
 DOCUMENTATION = """
 module: mail_facts
@@ -31,13 +31,6 @@ mail:
 """
 
 RELEASES = {"12": "bookworm", "13": "trixie"}
-DAEMONS = {
-    "/usr/lib/postfix/sbin/master": "postfix",
-    "/usr/sbin/exim4": "exim",
-    "/usr/sbin/smtpd": "opensmtpd",
-    "/usr/libexec/sendmail/sendmail": "sendmail",
-    "/usr/lib/sm.bin/sendmail": "sendmail",
-}
 PROGRAMS = {
     "postfix": "/usr/sbin/postfix",
     "exim": "/usr/sbin/exim4",
@@ -189,6 +182,7 @@ CONFIG = {"postfix": _postfix, "exim": _exim, "opensmtpd": _opensmtpd, "sendmail
 
 def main() -> None:
     module = AnsibleModule(argument_spec={"helpers": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True)
+    forget(module)
     mended = finish_interrupted(module)
     release, seen = _release(), listeners()
     installed = [mta for mta, program in PROGRAMS.items() if os.path.exists(program)]

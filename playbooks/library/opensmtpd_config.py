@@ -10,7 +10,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_files import FILES_SPEC, put_files
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
-from ansible.module_utils.smtpd_conf import relay_closed
+from ansible.module_utils.smtpd_conf import bare_postmaster, relay_closed
 
 DOCUMENTATION = """
 module: opensmtpd_config
@@ -22,6 +22,7 @@ options:
   what: {description: the change in words, for messages, type: str, required: true}
   close_relay: {description: rules that relay for anybody ask for a login, type: bool, default: false}
   trusted: {description: networks that may relay, type: list, elements: str, default: []}
+  postmaster: {description: mail for postmaster without a domain is delivered here, type: bool, default: false}
   substitute: {description: pattern and replacement within lines of smtpd.conf, type: dict, default: {}}
   first: {description: lines put before the first match rule, type: list, elements: str, default: []}
   top: {description: lines put before the first listen rule, type: list, elements: str, default: []}
@@ -54,6 +55,8 @@ def edited(text: str, params: dict) -> str:
     """smtpd.conf after the edits that the task asks for."""
     if params["close_relay"]:
         text = relay_closed(text, params["trusted"])
+    if params["postmaster"] and (rule := bare_postmaster(text)):
+        text = _before(text, "match", rule)
     for pattern, replacement in params["substitute"].items():
         text = re.sub(rf"(?m){pattern}", replacement, text)
     for line in params["top"]:
@@ -73,6 +76,7 @@ def main() -> None:
             "what": {"type": "str", "required": True},
             "close_relay": {"type": "bool", "default": False},
             "trusted": {"type": "list", "elements": "str", "default": []},
+            "postmaster": {"type": "bool", "default": False},
             "substitute": {"type": "dict", "default": {}},
             "first": {"type": "list", "elements": "str", "default": []},
             "top": {"type": "list", "elements": "str", "default": []},

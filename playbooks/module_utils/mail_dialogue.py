@@ -11,7 +11,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible.module_utils.mail_listeners import listeners, own_addresses, unit_processes
+from ansible.module_utils.mail_listeners import listeners, own_addresses, unit_processes, unit_state
 
 REPLY_SECONDS = 12.0  # stock Sendmail pauses up to five seconds before its greeting
 MAX_REPLY = 64 * 1024
@@ -113,7 +113,7 @@ def observe(units: list[str], recipients: list[str]) -> dict[str, bool]:
     A public listener is spoken to over the host's own address (a stranger, unless the admin trusts it) and,
     where it listens on all addresses, over loopback as well.
     """
-    seen = {f"{unit} has a process": bool(unit_processes(unit)) for unit in units}
+    seen = {f"{unit} has a process": _alive(unit) for unit in units}
     own = own_addresses()
     for port in (SMTP, SMTPS, SUBMISSION):
         peers = set()
@@ -129,6 +129,11 @@ def observe(units: list[str], recipients: list[str]) -> dict[str, bool]:
         for peer in sorted(peers)[:4]:
             seen |= _talk(peer, port, recipients)
     return seen
+
+
+def _alive(unit: str) -> bool:
+    """A unit that crashes while it starts has a process now and then; what flickers must not be asked for later."""
+    return bool(unit_processes(unit)) and unit_state(unit).get("ActiveState") in {"active", "reloading"}
 
 
 def busy(seen: dict[str, bool]) -> bool:

@@ -14,7 +14,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+SMTP = 25
 LISTEN = "0A"  # include/net/tcp_states.h, TCP_LISTEN
+DAEMONS = {
+    "/usr/lib/postfix/sbin/master": "postfix",
+    "/usr/sbin/exim4": "exim",
+    "/usr/sbin/smtpd": "opensmtpd",
+    "/usr/libexec/sendmail/sendmail": "sendmail",
+    "/usr/lib/sm.bin/sendmail": "sendmail",
+}
+"""Programs that hold port 25, as Debian 12 and 13 install them."""
 _UNIT = re.compile(r"/([^/]+\.(?:service|scope))(?:/|$)")
 
 
@@ -122,3 +131,9 @@ def unit_processes(unit: str) -> list[int]:
         return [int(pid) for pid in Path(f"/sys/fs/cgroup{group}/cgroup.procs").read_text(encoding="ascii").split()]
     except OSError:
         return []
+
+
+def outsider(units: list[str]) -> Listener | None:
+    """A mail program on port 25 that none of these units owns, so that nothing said to them reaches it."""
+    served = [one for one in listeners() if one.port == SMTP and one.exe in DAEMONS]
+    return next((one for one in served if one.unit not in units), None)

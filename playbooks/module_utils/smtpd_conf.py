@@ -39,6 +39,25 @@ def relay_actions(text: str) -> set[str]:
     return found
 
 
+def local_action(text: str) -> str:
+    """Name of the first action that delivers on this host, '' when there is none."""
+    for line in logical_lines(text):
+        words = _words(_CONTINUED.sub(" ", line))
+        if len(words) > 2 and words[0] == "action" and words[2] != "relay":
+            return words[1]
+    return ""
+
+
+def bare_postmaster(text: str) -> str:
+    """The rule that takes <Postmaster> without a domain, '' when nothing is delivered here.
+
+    smtpd completes it with its own name (RFC 5321 section 4.5.1), which a rule for the hosted domains does not match.
+    """
+    action = local_action(text)
+    anycase = "".join(f"[{letter.upper()}{letter}]" for letter in "postmaster")
+    return f'match from any for local rcpt-to regex "^{anycase}@" action "{action}"' if action else ""
+
+
 def _foreign_source(words: list[str], trusted: list[str]) -> bool:
     """Does the rule match clients that are neither this host, nor trusted, nor logged in?"""
     if "auth" in words and words[words.index("auth") - 1] != "!":

@@ -106,3 +106,17 @@ def test_doors_for_users_keep_the_names_that_master_cf_has_for_them():
     assert options["smtps/inet/smtpd_tls_wrappermode"] == "yes"
     assert options["submission/inet/smtpd_tls_security_level"] == "encrypt"
     assert options["submission/inet/smtpd_relay_restrictions"] == "permit_sasl_authenticated,reject"
+
+
+@pytest.mark.parametrize(
+    ("present", "left"),
+    [
+        ("postmaster : abuse : ^[.] : ^.*[@%!/|]", "^[.] : ^.*[@%!/|]"),
+        ("^[.] : ^.*[@%!/|] : abuse", "^[.] : ^.*[@%!/|]"),
+        ("^[.] : postmaster.old : ^a::b", "^[.] : postmaster.old : ^a::b"),
+        ("<; abuse ; 2001:db8::1", "<; 2001:db8::1"),
+        ("abuse", ""),
+    ],
+)
+def test_refused_local_parts_of_exim_lose_the_roles_and_nothing_else(present: str, left: str):
+    assert rules.without_local_parts(present, ["postmaster", "abuse"]) == left
