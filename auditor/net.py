@@ -126,9 +126,18 @@ class Network(Protocol):
         ...
 
     async def connect(
-        self, address: str, port: int, *, tls: TlsOffer | None = None, timeout: float | None = None
+        self,
+        address: str,
+        port: int,
+        *,
+        tls: TlsOffer | None = None,
+        timeout: float | None = None,
+        first: bytes = b"",
     ) -> Stream:
-        """Connect to an IP address; with tls, shake hands first. Raises CannotLook."""
+        """Connect to an IP address; with tls, shake hands first. Raises CannotLook.
+
+        `first` is said before the far side can have said anything, or CannotLook(UNSUPPORTED) is raised.
+        """
         ...
 
     async def shell(self, target: SshTarget) -> Shell:

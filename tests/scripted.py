@@ -116,11 +116,20 @@ class ScriptedNetwork:
         self.slept: list[float] = []
 
     async def connect(
-        self, address: str, port: int, *, tls: TlsOffer | None = None, timeout: float | None = None
+        self,
+        address: str,
+        port: int,
+        *,
+        tls: TlsOffer | None = None,
+        timeout: float | None = None,
+        first: bytes = b"",
     ) -> Stream:
         if self._dial is None:
             raise CannotLook(Reason.REFUSED, f"{address} port {port}: connection refused")
-        return self._dial(address, port)
+        stream = self._dial(address, port)
+        if first:
+            await stream.send(first)
+        return stream
 
     async def shell(self, target: SshTarget) -> Shell:
         if self._shell is None:

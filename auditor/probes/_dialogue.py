@@ -180,10 +180,13 @@ class Visit:
             self.network, seconds
         )
 
-    async def connect(self) -> Stream:
-        """Only the connection, with TLS where the port has it from the start."""
+    async def connect(self, first: bytes = b"") -> Stream:
+        """Only the connection, with TLS where the port has it from the start. `first` as in Network.connect."""
         return await self.network.connect(
-            self.address, self.options.port(self.port), tls=self.offer if self.implicit_tls else None
+            self.address,
+            self.options.port(self.port),
+            tls=self.offer if self.implicit_tls else None,
+            first=first,
         )
 
     @asynccontextmanager

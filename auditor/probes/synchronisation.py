@@ -87,7 +87,7 @@ async def _inject(talk: Dialogue, visit: Visit) -> Injected:
 
 
 async def early_talk(host: Host, smtp: SmtpSessions, network: Network, options: Options) -> EarlyTalk:
-    """EHLO at once, without waiting for the greeting (RFC 5321 section 3.1 has the server speak first)."""
+    """EHLO with the packet that completes the connection, without waiting for the greeting (RFC 5321 section 3.1 has the server speak first)."""
     trials = await asyncio.gather(
         *(
             _talk_early(Visit(network, options, door.address, door.port, host.name))
@@ -101,10 +101,9 @@ async def _talk_early(visit: Visit) -> EarlyTrial:
     replies: list[Reply] = []
     ended: Unavailable | None = None
     try:
-        stream = await visit.connect()
+        stream = await visit.connect(f"EHLO {visit.options.helo}\r\n".encode())
         try:
             talk = Dialogue(stream, visit.where, visit.options.timeout)
-            await talk.send(f"EHLO {visit.options.helo}")
             replies.append(await talk.reply())
             if replies[0].code == 220:
                 replies.append(await talk.reply())

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from ipaddress import IPv6Address
@@ -36,7 +36,13 @@ class RealNetwork:
         self._opened: set[tuple[str, int]] = set()
 
     async def connect(
-        self, address: str, port: int, *, tls: TlsOffer | None = None, timeout: float | None = None
+        self,
+        address: str,
+        port: int,
+        *,
+        tls: TlsOffer | None = None,
+        timeout: float | None = None,
+        first: bytes = b"",
     ) -> Stream:
         """Connect to an IP address; with tls, shake hands first. Raises CannotLook.
 
@@ -55,7 +61,9 @@ class RealNetwork:
             await self._places.acquire()
             taken.callback(self._places.release)
             try:
-                sock = await _dial(address, port, min(deadline, CONNECT), queueing.close)
+                sock = await _dial(
+                    tcp.dial(address, port, timeout=min(deadline, CONNECT), first=first), queueing.close
+                )
             except CannotLook as failure:
                 if failure.reason in NOT_THERE and (address, port) not in self._opened:
                     self._closed[address, port] = failure
@@ -84,14 +92,16 @@ class RealNetwork:
         await asyncio.sleep(seconds)
 
 
-async def _dial(address: str, port: int, timeout: float, give_up_turn: Callable[[], None]) -> socket.socket:
+async def _dial(
+    connecting: Coroutine[None, None, socket.socket], give_up_turn: Callable[[], None]
+) -> socket.socket:
     """Connected. Raises CannotLook.
 
     A port that does not answer lets others to the same address after a moment: a packet filter that drops is no
     connection, and seven filtered ports must not cost seven time-outs. Should it answer late after all, it is not
     queued again: whoever holds a place and waits for a turn could wait for somebody who waits for a place.
     """
-    dialling = asyncio.ensure_future(tcp.dial(address, port, timeout=timeout))
+    dialling = asyncio.ensure_future(connecting)
     try:
         done, _ = await asyncio.wait({dialling}, timeout=PATIENCE)
         if not done:

@@ -146,8 +146,8 @@ class TcpStream:
             self._on_close()
 
 
-async def dial(address: str, port: int, *, timeout: float) -> socket.socket:
-    """A connected socket. Raises CannotLook."""
+async def dial(address: str, port: int, *, timeout: float, first: bytes = b"") -> socket.socket:
+    """A connected socket, at which `first` was said before the far side said anything. Raises CannotLook."""
     where = f"{address} port {port}"
     try:
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
@@ -155,9 +155,13 @@ async def dial(address: str, port: int, *, timeout: float) -> socket.socket:
         raise cannot_look(error, where) from error
     sock.setblocking(False)
     try:
+        if first:
+            _hold_back_ack(sock, where)
         async with asyncio.timeout(timeout):
             await asyncio.get_running_loop().sock_connect(sock, (address, port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if first:
+            _say_first(sock, first, where)
     except OSError as error:
         sock.close()
         raise cannot_look(error, where) from error
@@ -165,6 +169,25 @@ async def dial(address: str, port: int, *, timeout: float) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _hold_back_ack(sock: socket.socket, where: str) -> None:
+    """Have what we say travel with the packet that completes the connection (tcp(7), TCP_QUICKACK).
+
+    Without it the server learns of the connection first, and a quick one has greeted before our words arrive.
+    Linux waits for 40 ms for something to send with it.
+    """
+    if not hasattr(socket, "TCP_QUICKACK"):
+        raise CannotLook(Reason.UNSUPPORTED, f"{where}: this system cannot speak before a server may")
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+
+
+def _say_first(sock: socket.socket, first: bytes, where: str) -> None:
+    with contextlib.suppress(BlockingIOError):
+        sock.recv(1, socket.MSG_PEEK)
+        raise CannotLook(Reason.UNSUPPORTED, f"{where}: was quicker than we are")
+    if sock.send(first) != len(first):
+        raise CannotLook(Reason.UNSUPPORTED, f"{where}: takes less than {len(first)} octets at first")
 
 
 async def converse(

@@ -5,8 +5,10 @@ from auditor.evidence.reply import Reply
 from auditor.evidence.smtp import SmtpSessions
 from auditor.evidence.synchronisation import EarlyTalk, EarlyTrial
 from auditor.model import Failed, Inconclusive, Passed, Reason, Status, Unavailable
+from auditor.net import CannotLook, Stream
 from tests.mail_server import MailServer, network
 from tests.scanning import find
+from tests.scripted import ScriptedNetwork
 
 
 def trial(*codes: int, ended: Reason | None = None) -> EarlyTalk:
@@ -39,3 +41,19 @@ def test_served_refused_and_unseen_are_told_apart(seen: EarlyTalk, verdict: type
 
 async def test_a_server_that_does_not_care_fails():
     assert (await find("early-talker-refused", network(smtp=MailServer()))).status is Status.FAILED
+
+
+async def test_where_the_greeting_was_quicker_nothing_was_seen():
+    quicker = CannotLook(Reason.UNSUPPORTED, "198.51.100.10 port 25: was quicker than we are")
+    server, connections = MailServer(), iter(range(1, 100))
+
+    def dial(address: str, port: int) -> Stream:
+        if port != 25:
+            raise CannotLook(Reason.REFUSED, "connection refused")
+        if next(connections) > 1:
+            raise quicker
+        return server.stream()
+
+    here = ScriptedNetwork({("mx1.example.org", "A"): ("198.51.100.10",)}, dial=dial)
+    finding = await find("early-talker-refused", here)
+    assert (finding.status, finding.reason) == (Status.UNKNOWN, Reason.UNSUPPORTED)

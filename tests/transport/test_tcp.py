@@ -181,7 +181,7 @@ async def test_a_port_that_never_answers_keeps_nobody_else_waiting(monkeypatch: 
     """Packet filters drop: seven filtered ports would cost seven time-outs, one after the other."""
     dial = tcp.dial
 
-    async def filtered(address: str, port: int, *, timeout: float) -> socket.socket:
+    async def filtered(address: str, port: int, *, timeout: float, first: bytes) -> socket.socket:
         if port == 9:
             await asyncio.sleep(timeout)
             raise CannotLook(Reason.TIMEOUT, "no answer in time")
@@ -212,3 +212,31 @@ async def test_a_visit_that_is_called_off_gives_its_place_back():
         await first.close()
         second = await asyncio.wait_for(here.connect("127.0.0.1", port), 1)
         await second.close()
+
+
+@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+async def test_what_is_said_first_is_there_when_the_server_learns_of_the_connection(
+    family: socket.AddressFamily, address: str
+):
+    """Ten times of ten; without holding the packet back a server on this machine is quicker three times of four."""
+    listener = socket.create_server((address, 0), family=family)
+
+    def accept() -> bytes:
+        accepted, _ = listener.accept()
+        with accepted:
+            return accepted.recv(100, socket.MSG_DONTWAIT)
+
+    with listener:
+        for _ in range(10):
+            accepting = asyncio.ensure_future(asyncio.to_thread(accept))
+            stream = await network().connect(address, listener.getsockname()[1], first=b"EHLO x\r\n")
+            assert await accepting == b"EHLO x\r\n"
+            await stream.close()
+
+
+async def test_a_system_that_cannot_speak_first_says_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr(socket, "TCP_QUICKACK")
+    async with serving(silent) as port:
+        with pytest.raises(CannotLook) as failure:
+            await network().connect("127.0.0.1", port, first=b"EHLO x\r\n")
+    assert failure.value.reason is Reason.UNSUPPORTED
