@@ -1,4 +1,4 @@
-from auditor.model import Reason, Status
+from auditor.model import ByHand, Reason, Status
 from auditor.net import CannotLook, TlsMode
 from tests.mail_server import TLS, MailServer, network
 from tests.scanning import find
@@ -49,3 +49,10 @@ async def test_587_is_held_to_it_where_it_answers():
     finding = await find("starttls-offered", network(smtp=MailServer(), p587=server))
     assert finding.status is Status.FAILED
     assert finding.observed[0]["port"] == 587
+
+
+async def test_of_opensmtpd_it_says_that_no_setting_mends_the_version_of_debian_12():
+    server = MailServer(banner="220 mx1.example.org ESMTP OpenSMTPD", extensions=("PIPELINING",))
+    finding = await find("starttls-offered", network(smtp=server))
+    assert isinstance(finding.remedy, ByHand)
+    assert "bookworm-backports" in finding.remedy.steps

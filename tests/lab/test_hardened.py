@@ -47,6 +47,8 @@ NOT_APPLICABLE = {
     ("trixie", "opensmtpd"): {"helpers-supervised"},
 }
 """Debian 12's OpenSMTPD breaks every handshake, so that host has no submission ports. Neither asks a helper at all."""
+BROKEN = {("bookworm", "opensmtpd"): {"starttls-offered"}}
+"""No setting mends OpenSMTPD 6.8; the finding says so and names backports."""
 TOO_MANY_CONNECTIONS = "sendmail"
 """Debian's takes ten connections of one address in ten minutes (ClientRate, confCONNECTION_RATE_WINDOW_SIZE); with TLS
 and submission it has more to be asked. Relaying is judged from inside meanwhile (relay-restrictions-effective)."""
@@ -84,7 +86,7 @@ def test_a_hardened_host_passes_in_less_than_a_minute(
     bad = {
         c for c, f in findings.items() if f["status"] == "failed" and f["severity"] in {"critical", "high"}
     }
-    assert bad == set()
+    assert bad == BROKEN.get((release, mta), set())
     assert unknown <= set(OPEN)
     assert mta == TOO_MANY_CONNECTIONS or not limited
     assert limited & STARRED <= RELAY
