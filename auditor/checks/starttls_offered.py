@@ -9,7 +9,6 @@ from auditor.evidence.smtp import Door, Session, SmtpSessions, SubmissionSession
 from auditor.evidence.smtp_steps import Stuck, tls_steps
 from auditor.model import Check, Failed, Family, Passed, Playbook, Severity, Unavailable, Verdict, weigh
 
-
 OLD_OPENSMTPD = (
     "OpenSMTPD 6.8, which Debian 12 packages, breaks every inbound handshake (upstream issues 1171 and 1239), and no "
     "setting mends it: leave STARTTLS switched off until the host runs OpenSMTPD 7, from bookworm-backports or "

@@ -15,7 +15,12 @@ from tests.lab.machine import Host
 from tests.lab.profile import LOGIN, PASSWORD, offers_tls
 from tests.lab.watching import CANARY, Box, wait_for
 
-pytestmark = pytest.mark.lab
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.trial(
+        "only parts of the eight hosts were seen green; OpenSMTPD on Debian 13 and holding on Debian 13 were not"
+    ),
+]
 SUBMISSION = [(release, mta) for release, mta in COMBINATIONS if offers_tls(mta, release)]
 """OpenSMTPD of Debian 12 takes no TLS and so no password: there is no login to block."""
 

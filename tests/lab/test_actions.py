@@ -11,7 +11,7 @@ from auditor.runbook.format import Use
 from tests.lab.fixtures import COMBINATIONS
 from tests.lab.follower import Follower
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.trial("not run as a whole since the blocks were moved and mended")]
 
 WATCHED = {
     "postfix": ["/etc/postfix"],

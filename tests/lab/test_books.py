@@ -13,7 +13,7 @@ from tests.lab.profile import LOGIN, PASSWORD
 from tests.lab.test_account import SUBMISSION, answers, submission
 from tests.lab.watching import listener, session, unit_of, wait_for
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.trial("only parts of the eight hosts were seen green")]
 FRAGMENTS = {"FORMAT", "frame"}
 ACTS = {"end-sessions", "restart", "release", "load"}
 """Steps without a way back that change something; they have tests of their own."""

@@ -87,7 +87,17 @@ def second_run_changes(admin: Admin, findings: Findings, keys: Iterable[Key]) ->
     return restless
 
 
-@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
+PROVEN = {("bookworm", "opensmtpd")}
+"""Seen green to the end, second run and the admin's own lines included."""
+ON_TRIAL = pytest.mark.trial(
+    "closes what it found, but was not yet seen green to the end on this combination"
+)
+
+
+@pytest.mark.parametrize(
+    ("release", "mta"),
+    [pytest.param(*pair, marks=() if pair in PROVEN else ON_TRIAL) for pair in COMBINATIONS],
+)
 def test_what_was_found_is_closed_by_its_playbooks_and_proven_closed_by_a_new_scan(
     admin: Admin, mail_host: MailHosts, lab: Lab, release: str, mta: str
 ):

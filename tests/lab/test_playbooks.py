@@ -15,6 +15,9 @@ from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+MATRIX = pytest.mark.trial(
+    "the eight hosts were seen green one by one, and not since hosts with a stray daemon are refused"
+)
 ROOT = Path(__file__).parents[2]
 ANSIBLE = str(Path(sys.executable).with_name("ansible-playbook"))
 CONFIGURATION = (
@@ -107,6 +110,7 @@ def stage(lab: Lab, tmp_path_factory: pytest.TempPathFactory):
         host.stop()
 
 
+@MATRIX
 @pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
 def test_close_relay_shows_what_it_would_do_then_does_it_then_has_nothing_left_to_do(
     lab: Lab, stage, release: str, mta: str
@@ -130,6 +134,7 @@ def test_close_relay_shows_what_it_would_do_then_does_it_then_has_nothing_left_t
     assert ansible.run("close-relay")[1] == 0
 
 
+@MATRIX
 @pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
 def test_role_addresses_are_accepted_and_reach_a_person(lab: Lab, stage, release: str, mta: str):
     host, ansible = stage(release, mta, "weak")
@@ -141,6 +146,7 @@ def test_role_addresses_are_accepted_and_reach_a_person(lab: Lab, stage, release
     assert ansible.run("role-addresses")[1] == 0
 
 
+@MATRIX
 @pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
 def test_a_killed_mail_service_comes_back_within_ten_seconds_under_its_own_unit(
     stage, release: str, mta: str
