@@ -5,7 +5,7 @@ on the host, which asks the roots itself.
 """
 
 from auditor.evidence.resolvers import ResolverSettings
-from auditor.model import Check, Failed, Family, Passed, Playbook, Severity, Verdict
+from auditor.model import ByHand, Check, Failed, Family, Passed, Severity, Verdict
 
 
 def judge(resolvers: ResolverSettings) -> Verdict:
@@ -23,7 +23,11 @@ CHECK = Check.of(
     judge,
     family=Family.HOST,
     severity=Severity.HIGH,
-    remedy=Playbook("resolver"),
+    remedy=ByHand(
+        "Give the host two resolvers that do not share a machine: a local unbound (apt install unbound) first, one of another "
+        "host second, both as nameserver lines of /etc/resolv.conf. Restart Postfix afterwards: its chroot keeps a copy "
+        "in /var/spool/postfix/etc."
+    ),
     runbook="name-resolution",
     references=("resolv.conf(5)",),
 )
