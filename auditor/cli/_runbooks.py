@@ -14,7 +14,8 @@ from auditor.runbook.book import collect
 from auditor.runbook.desk import heading
 from auditor.runbook.display import escaped
 from auditor.runbook.format import Step, Use
-from auditor.runbook.lint import Surroundings, lint, lint_messages
+from auditor.runbook.lint import Surroundings, lint
+from auditor.runbook.lint_messages import lint_messages
 from auditor.runbook.parse import Malformed, read
 from auditor.runbook.vocabulary import EVIDENCE_SETS, FACTS, MESSAGES, PROBES
 

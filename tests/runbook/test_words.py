@@ -9,7 +9,7 @@ from auditor.runbook.clock import Instant
 from auditor.runbook.condition import BadCondition, holds, names, parse
 from auditor.runbook.display import escaped, lines_shown, shown
 from auditor.runbook.format import Variable
-from auditor.runbook.lint import lint_messages
+from auditor.runbook.lint_messages import lint_messages
 from auditor.runbook.operator import NoAnswer, Questions, Scripted, fitting
 from auditor.runbook.shell import program
 from auditor.runbook.timers import timers
