@@ -135,6 +135,10 @@ class Declared:
     resolvers: tuple[str, ...] = ()
     backup_mx: tuple[str, ...] = ()
     helpers: tuple[str, ...] = ()
+    backup: tuple[tuple[str, str], ...] = ()
+    """mail_backup: by (who makes it), seen and restored (dates)."""
+    monitoring: tuple[tuple[str, str], ...] = ()
+    """mail_monitoring: by (who watches), reaches (how far its probe goes)."""
     contacts: tuple[tuple[str, str], ...] = ()
     limits: tuple[tuple[str, int], ...] = ()
     accepted_risks: tuple[AcceptedRisk, ...] = ()
@@ -283,6 +287,8 @@ class Check:
     remedy: Remedy
     runbook: str
     references: tuple[str, ...]
+    asks: str | None = None
+    """Variable of the inventory that answers it where nothing can be seen (Reason.NOT_DECLARED)."""
 
     @classmethod
     def of(  # noqa: PLR0913 - a check is described once, here, by name
@@ -294,6 +300,7 @@ class Check:
         remedy: Remedy,
         runbook: str,
         references: tuple[str, ...] = (),
+        asks: str | None = None,
     ) -> "Check":
         """Read id, title, page and needs off the file that defines judge.
 
@@ -316,6 +323,7 @@ class Check:
             remedy=remedy,
             runbook=runbook,
             references=references,
+            asks=asks,
         )
 
 

@@ -14,7 +14,18 @@ from auditor.discover import Target, discover, merge
 from auditor.evidence.dns import Existence, HostAddresses
 from auditor.evidence.mta import MtaRunning
 from auditor.judge import Evidence, judge_all
-from auditor.model import AcceptedRisk, Check, Domain, Finding, Host, Options, Severity, Status, Subject
+from auditor.model import (
+    AcceptedRisk,
+    Check,
+    Domain,
+    Finding,
+    Host,
+    Options,
+    Reason,
+    Severity,
+    Status,
+    Subject,
+)
 from auditor.net import CannotLook, Network
 from auditor.registry import Registry
 
@@ -82,6 +93,17 @@ class TargetFindings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQuestion:
+    """What only the operator knows, and has not said: no finding, because looking again would not help."""
+
+    check: str
+    subject: str
+    variable: str
+    """Where the inventory answers it."""
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """The outcome. Reports are made of this and of nothing else."""
 
@@ -89,6 +111,7 @@ class Scan:
     targets: tuple[TargetFindings, ...]
     not_looked: tuple[tuple[str, int], ...] = ()
     """Subject, and how many checks were not tried on it, because no way in was given."""
+    questions: tuple[OpenQuestion, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property
@@ -200,10 +223,19 @@ def conclude(record: Record, registry: Registry) -> Scan:
     )
     left_out: dict[str, int] = dict.fromkeys((name for _, name in closed), 0)
     by_subject: dict[tuple[str, str], list[Finding]] = {}
+    questions: list[OpenQuestion] = []
     for finding in judge_all(checks, registry, record.evidence):
         name = (Host if finding.subject_kind == "host" else Domain, finding.subject)
         if name in closed and registry.looks_inside(registry.checks[finding.check]):
             left_out[finding.subject] += 1
+            continue
+        variable = registry.checks[finding.check].asks
+        if variable and finding.reason is Reason.NOT_DECLARED and not record.asked_by_name:
+            questions.append(
+                OpenQuestion(
+                    check=finding.check, subject=finding.subject, variable=variable, summary=finding.summary
+                )
+            )
             continue
         shown = _accept(finding, subjects[name].declared.accepted_risks, record.evidence.moment.taken_at)
         by_subject.setdefault((finding.subject_kind, finding.subject), []).append(shown)
@@ -221,6 +253,7 @@ def conclude(record: Record, registry: Registry) -> Scan:
         record=record,
         targets=targets,
         not_looked=tuple((name, count) for name, count in left_out.items() if count),
+        questions=tuple(questions),
         remarks=tuple(_expired(record)),
     )
 

@@ -10,10 +10,23 @@ from auditor.discover import Target
 from auditor.evidence.dns import HostAddresses
 from auditor.evidence.mta import Mta, MtaDaemon, MtaRunning
 from auditor.judge import Evidence
-from auditor.model import AcceptedRisk, Declared, Host, Moment, Options, Reason, SshTarget, Status
+from auditor.model import (
+    AcceptedRisk,
+    Declared,
+    Domain,
+    Host,
+    Inconclusive,
+    Moment,
+    Options,
+    Passed,
+    Reason,
+    SshTarget,
+    Status,
+    Verdict,
+)
 from auditor.net import CannotLook
 from auditor.scan import Look, Request, UnknownTarget, scan
-from tests.catalogue import registry
+from tests.catalogue import _check, registry
 from tests.report.scans import BEGUN
 from tests.scripted import ScriptedNetwork, ScriptedStream
 
@@ -98,6 +111,42 @@ def test_an_accepted_risk_does_not_hide_what_could_not_be_seen():
     found = scanned(targets=(Target("mx1.example.org", Declared(accepted_risks=(risk,)), WAY),))
     (finding,) = (f for f in found.findings if f.check == "host-rested")
     assert (finding.status, finding.accepted) == (Status.UNKNOWN, None)
+
+
+def sheet_shown(domain: Domain) -> Verdict:
+    if not domain.declared.contacts:
+        return Inconclusive("nobody is named", Reason.NOT_DECLARED)
+    return Passed("somebody is named")
+
+
+def asked_of_the_operator(*contacts, **changes):
+    known = registry()
+    question = _check("sheet-shown", sheet_shown, asks="mail_contacts")
+    asking = replace(known, checks={**known.checks, question.id: question})
+    targets = (Target("mx1.example.org", Declared(domains=("example.org",), contacts=contacts)),)
+    request = replace(REQUEST, targets=targets, **changes)
+    network = ScriptedNetwork(TABLE, dial=lambda *_: ScriptedStream([b"220 go away\r\n"]))
+    return asyncio.run(scan(request, asking, network))
+
+
+def test_what_only_the_operator_knows_is_a_question_to_him_and_neither_fine_nor_unknown():
+    found = asked_of_the_operator()
+    assert "sheet-shown" not in {finding.check for finding in found.findings}
+    assert [(q.check, q.subject, q.variable) for q in found.questions] == [
+        ("sheet-shown", "example.org", "mail_contacts")
+    ]
+
+
+def test_a_question_that_the_inventory_answers_is_a_finding():
+    found = asked_of_the_operator(("owner", "+46 8 000"))
+    assert statuses(found)["sheet-shown", "example.org"] == "passed"
+    assert found.questions == ()
+
+
+def test_a_question_that_was_asked_by_name_and_has_no_answer_is_unknown():
+    found = asked_of_the_operator(only=("sheet-shown",))
+    assert statuses(found)["sheet-shown", "example.org"] == "unknown"
+    assert found.questions == ()
 
 
 def test_a_host_is_described_by_what_was_seen_of_it():

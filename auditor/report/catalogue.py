@@ -46,6 +46,7 @@ def _entry(check: Check, registry: Registry) -> dict[str, object]:
         "severity": check.severity.value,
         "looks": looks(check, registry),
         "evidence": evidence(check, registry),
+        "asks": check.asks,
         "page": check.page,
         "remedy": remedy(check.remedy, check.id),
         "runbook": check.runbook,
@@ -97,6 +98,8 @@ def page(check: Check, registry: Registry) -> Iterator[str]:
         yield from check.page.splitlines()
     yield ""
     yield "- Answered from: " + (", ".join(evidence(check, registry)) or "the inventory")
+    if check.asks:
+        yield f"- Where nothing can be seen: `{check.asks}` in the inventory answers it"
     yield f"- Sources: {', '.join(_sources(check, registry)) or '-'}"
     match check.remedy:
         case Playbook(name):

@@ -60,6 +60,7 @@ def render(scan: Scan, checks: Mapping[str, Check], lines: Lines) -> str:
         *(["<h2>To do, worst first</h2>"] if failed else []),
         *(_article(finding, subjects, checks, lines) for finding in failed),
         *_tables(scan),
+        *_questions(scan),
         *(f'<p class="soft">{_text(remark)}</p>' for remark in scan.remarks),
     ]
     return (
@@ -70,6 +71,15 @@ def render(scan: Scan, checks: Mapping[str, Check], lines: Lines) -> str:
         + "\n".join(body)
         + "\n</body></html>\n"
     )
+
+
+def _questions(scan: Scan) -> Iterator[str]:
+    if scan.questions:
+        yield "<h2>Only you know: answer in the inventory</h2><ul>"
+        for one in scan.questions:
+            told = f"{_text(one.check)} on {_text(one.subject)}: {_text(one.summary)}"
+            yield f"<li><code>{_text(one.variable)}</code> {told}</li>"
+        yield "</ul>"
 
 
 def _text(text: str) -> str:

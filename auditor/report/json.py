@@ -40,6 +40,10 @@ def document(scan: Scan) -> dict[str, Any]:
             for target in scan.targets
         ],
         "not_looked": [{"subject": name, "checks": count} for name, count in scan.not_looked],
+        "questions": [
+            {"check": q.check, "subject": q.subject, "variable": q.variable, "summary": q.summary}
+            for q in scan.questions
+        ],
         "remarks": list(scan.remarks),
         "summary": summary(scan),
     }

@@ -66,5 +66,9 @@ def _rest(scan: Scan) -> Iterator[str]:
         for finding in found:
             told = finding.accepted or finding.summary
             yield f"- `{finding.check}` on {safe(finding.subject)}: {safe(told)}"
+    if scan.questions:
+        yield from ("", "## Only you know: answer in the inventory", "")
+        for one in scan.questions:
+            yield f"- `{one.variable}`, for `{one.check}` on {safe(one.subject)}: {safe(one.summary)}"
     for remark in scan.remarks:
         yield from ("", safe(remark))

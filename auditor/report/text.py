@@ -57,6 +57,7 @@ class TextReport:
         yield from self._crashes()
         yield from self._unknowns()
         yield from self._accepted()
+        yield from self._questions()
         yield from self._passes()
         yield from self._end(options)
 
@@ -144,6 +145,24 @@ class TextReport:
                 told = f"{finding.severity} {finding.check} on {finding.subject}: {finding.accepted}"
                 yield _block(Text(visible(told)))
             yield Text()
+
+    def _questions(self) -> Iterator[RenderableType]:
+        questions = self.scan.questions
+        if not questions:
+            return
+        yield Text.assemble(
+            (f"ONLY YOU KNOW  {len(questions)}", "bold"),
+            "  answer in the inventory; inventory.example.yml shows how",
+        )
+        groups: dict[tuple[str, str, str], list[str]] = {}
+        for one in questions:
+            groups.setdefault((one.check, one.variable, one.summary), []).append(one.subject)
+        for (check, variable, summary), subjects in groups.items():
+            yield _block(Text.assemble((variable, "bold"), f"  {check}: {visible(summary)}"))
+            named = ", ".join(visible(subject) for subject in subjects[:SHOWN])
+            more = f" and {len(subjects) - SHOWN} more" if len(subjects) > SHOWN else ""
+            yield _block(Text(named + more, style="dim"), extra=2)
+        yield Text()
 
     def _passes(self) -> Iterator[RenderableType]:
         if not self.verbose:
@@ -233,6 +252,8 @@ class TextReport:
         accepted = sum(finding.accepted is not None for finding in findings)
         if accepted:
             parts.append((f", {accepted} accepted", ""))
+        if self.scan.questions:
+            parts.append((f", {len(self.scan.questions)} only you know", ""))
         return Text.assemble(*parts)
 
 

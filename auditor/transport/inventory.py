@@ -153,6 +153,8 @@ def _declared(said: Mapping[str, Any]) -> Declared:
         resolvers=_words(said, "mail_resolvers"),
         backup_mx=_words(said, "mail_backup_mx"),
         helpers=_words(said, "mail_helpers"),
+        backup=tuple((key, str(value)) for key, value in _mapping(said, "mail_backup")),
+        monitoring=tuple((key, str(value)) for key, value in _mapping(said, "mail_monitoring")),
         contacts=tuple((key, _text(value)) for key, value in _mapping(said, "mail_contacts")),
         limits=tuple((key, int(value)) for key, value in _mapping(said, "mail_limits")),
         accepted_risks=tuple(_risks(said.get("mail_accepted_risks") or ())),

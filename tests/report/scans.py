@@ -16,7 +16,7 @@ from auditor.model import (
     Severity,
     Status,
 )
-from auditor.scan import Look, Record, Scan, TargetFindings, Vantage
+from auditor.scan import Look, OpenQuestion, Record, Scan, TargetFindings, Vantage
 
 BEGUN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 EVIL = "\x1b]0;owned\x07\x1b[2J[bold]<script>alert(1)</script>|`|\u202e\n\r\x00"
@@ -43,7 +43,7 @@ def finding(check, status=Status.FAILED, **changes):
     return Finding(**(described | changes))
 
 
-def scan(*findings, not_looked=(), remarks=()):
+def scan(*findings, not_looked=(), questions=(), remarks=()):
     host = Host(name="mx1.example.org", addresses=("198.51.100.10",), domains=("example.org",))
     domain = Domain(name="example.org", hosts=("mx1.example.org",))
     record = Record(
@@ -57,7 +57,7 @@ def scan(*findings, not_looked=(), remarks=()):
         evidence=Evidence((domain, host), Options(), Moment(BEGUN)),
     )
     target = TargetFindings(target="example.org", subjects=(domain, host), findings=findings)
-    return Scan(record=record, targets=(target,), not_looked=not_looked, remarks=remarks)
+    return Scan(record=record, targets=(target,), not_looked=not_looked, questions=questions, remarks=remarks)
 
 
 FULL = scan(
@@ -97,5 +97,13 @@ FULL = scan(
     finding("null-mx-consistent", Status.NOT_APPLICABLE, family=Family.DNS, summary="takes mail"),
     finding("queue-healthy", Status.CRASH, family=Family.QUEUE, summary="this check crashed"),
     not_looked=(("mx1.example.org", 31),),
+    questions=(
+        OpenQuestion(
+            check="contact-sheet-complete",
+            subject="example.org",
+            variable="mail_contacts",
+            summary=f"no contacts are named {EVIL}",
+        ),
+    ),
     remarks=("accepted risk relay-closed on mx1.example.org ended on 2026-10-01: it counts again",),
 )

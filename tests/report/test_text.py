@@ -62,6 +62,12 @@ def test_unknowns_are_grouped_by_their_reason_and_named_neither_fine_nor_failed(
     assert "starttls-offered, postmaster-accepted" in text
 
 
+def test_a_question_to_the_operator_names_the_variable_that_answers_it():
+    text = " ".join(show(width=200).split())
+    assert "ONLY YOU KNOW  1  answer in the inventory".replace("  ", " ") in text
+    assert "mail_contacts contact-sheet-complete: no contacts are named" in text
+
+
 def test_accepted_risks_crashes_and_remarks_have_their_own_place():
     text = " ".join(show().split())
     assert (
@@ -74,7 +80,7 @@ def test_accepted_risks_crashes_and_remarks_have_their_own_place():
 def test_the_last_line_counts_everything():
     last = show(width=200).splitlines()[-1]
     assert last == (
-        "3 failed (1 critical, 1 high, 1 info), 1 crashed, 2 not seen, 1 passed, 1 not applicable, 1 accepted"
+        "3 failed (1 critical, 1 high, 1 info), 1 crashed, 2 not seen, 1 passed, 1 not applicable, 1 accepted, 1 only you know"
     )
 
 

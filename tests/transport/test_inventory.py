@@ -25,6 +25,8 @@ mail_hosts:
       mail_helpers: [{unit: rspamd, port: 11332}]
       mail_contacts: {owner: "+46 8 000", oncall: {phone: "+46"}}
       mail_limits: {account_day: 200}
+      mail_backup: {by: snapshots of the hypervisor, seen: 2026-11-20}
+      mail_monitoring: {by: a probe elsewhere, reaches: delivery}
       mail_canary: canary@example.org
       mail_accepted_risks: [{check: relay-closed, reason: being replaced, until: 2026-12-31}]
     local.example.org: {ansible_connection: local}
@@ -53,6 +55,8 @@ def test_hosts_variables_and_the_way_in_are_those_of_ansible(written):
                 helpers=('{"port": 11332, "unit": "rspamd"}',),
                 contacts=(("oncall", '{"phone": "+46"}'), ("owner", "+46 8 000")),
                 limits=(("account_day", 200),),
+                backup=(("by", "snapshots of the hypervisor"), ("seen", "2026-11-20")),
+                monitoring=(("by", "a probe elsewhere"), ("reaches", "delivery")),
                 canary="canary@example.org",
                 accepted_risks=(
                     AcceptedRisk(check="relay-closed", reason="being replaced", until=date(2026, 12, 31)),
