@@ -6,11 +6,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_dialogue import observe
-from ansible.module_utils.mail_listeners import DAEMONS, cgroup, executable, unit_processes
+from ansible.module_utils.mail_listeners import DAEMONS, cgroup, executable, listeners, read, unit_processes
 from ansible.module_utils.mail_transaction import FRAME_SPEC, last_line, run
 
 DOCUMENTATION = """
@@ -37,18 +36,22 @@ OWN_STOP = {"postfix": ["postfix", "stop"], "dovecot": ["doveadm", "stop"]}
 STOP_SECONDS, START_SECONDS = 15.0, 30.0
 
 
+def _parent(pid: int) -> int:
+    try:
+        return int(read(pid, "stat").rsplit(")", 1)[1].split()[1])
+    except (IndexError, ValueError):
+        return 0
+
+
 def _daemons(program: str) -> list[int]:
-    """Long-running processes of the program: a parent of 1 tells them from deliveries and from sendmail -t."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and executable(entry) in DAEMON[program]:
-            try:
-                parent = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[1]
-            except (OSError, IndexError):
-                continue
-            if parent == "1":
-                found.append(int(entry))
-    return found
+    """Processes of the program that are children of init, or listen and are no child of one that does.
+
+    So a delivery and a `sendmail -t` are left alone, and a daemon in the foreground of somebody's shell
+    (`postfix start-fg`, `exim -bdf`) is found.
+    """
+    own = {int(entry) for entry in os.listdir("/proc") if entry.isdigit() and executable(entry) in DAEMON[program]}
+    listening = {one.pid for one in listeners()}
+    return sorted(pid for pid in own if (parent := _parent(pid)) == 1 or (pid in listening and parent not in own))
 
 
 def _strays(program: str, unit: str) -> list[int]:
