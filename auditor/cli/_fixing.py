@@ -1,7 +1,10 @@
 """Wire `auditor fix`: plan, preview, consent, run, scan again, compare, record."""
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import count
+from time import sleep
 
 import click
 
@@ -10,6 +13,7 @@ from auditor.cli._exits import Exit
 from auditor.cli._planning import (
     NO_INVENTORY,
     CannotPlan,
+    Found,
     Given,
     as_scanned,
     before,
@@ -21,7 +25,7 @@ from auditor.cli._planning import (
 from auditor.registry import load
 from auditor.remedy import render
 from auditor.remedy.compare import Change, Outcome, compare
-from auditor.remedy.loop import Loop
+from auditor.remedy.loop import Loop, Rounds
 from auditor.remedy.plan import Plan
 from auditor.remedy.record import Record
 from auditor.remedy.run import Runner
@@ -45,31 +49,46 @@ def _fix(given: Given) -> int:
     print(render.plan_as_text(found.plan, str(given["inventory"]), _scanning.playbooks()), end="")
     if not found.plan.runnable:
         return nothing_to_run(found.plan, found_before, allow_unknown=given["allow_unknown"])
-    registry = load()
-    opener = _scanning.opener_for(given)
     loop = Loop(
         runner=Runner(inventory=given["inventory"], folder=found.shelf.folder, say=_say),
         record=Record(given["records"], _now()),
         announce=lambda line: print(f"auditor: {visible(line)}", file=sys.stderr),
     )
-    loop.record.plan(found.plan, (s.command(str(given["inventory"])) for s in found.plan.runnable))
     if text is not None:
         loop.record.keep("before.json", text)
-    if not given["yes"] and not _agreed(loop, found.plan):
+    ended = _rounds(given, loop, found).repair(found_before, found.plan)
+    if ended is None:
         return Exit.FINDINGS
-    loop.apply(found.plan)
-    again = dict(given) | {
-        "targets": found_before.targets,
-        "only": tuple({r.check for r in found_before.results}),
-    }
-    scan = _scanning.fresh(again, registry, opener=opener, stderr=sys.stderr)
-    loop.record.keep("after.json", report.render(scan))
-    after = as_scanned(scan)
-    changes = compare(found_before.results, after.results)
-    loop.record.finished(changes, scan.record.finished)
+    start, after = ended
+    changes = compare(start.results, after.results)
+    loop.record.finished(changes, _now())
     print(render.outcome_as_text(changes, loop.ran), end="")
     print(f"auditor: the record of this fix is in {loop.record.folder}", file=sys.stderr)
     return _exit_of(changes, after, allow_unknown=given["allow_unknown"])
+
+
+def _rounds(given: Given, loop: Loop, found: Found) -> Rounds:
+    """The repair as the options want it: who is asked, how it is scanned again, where the record goes."""
+    registry, opener = load(), _scanning.opener_for(given)
+    inventory, numbers = str(given["inventory"]), count(1)
+
+    def scan(checks: Sequence[str]) -> Scanned:
+        again = dict(given) | {"targets": found.scanned.targets, "only": tuple(checks)}
+        seen = _scanning.fresh(again, registry, opener=opener, stderr=sys.stderr)
+        number = next(numbers)
+        loop.record.keep("after.json" if number == 1 else f"after-{number}.json", report.render(seen))
+        return as_scanned(seen)
+
+    def replan(scanned: Scanned) -> Plan:
+        plan = find(given, scanned).plan
+        print(render.plan_as_text(plan, inventory, _scanning.playbooks()), end="")
+        return plan
+
+    def agree(plan: Plan) -> bool:
+        loop.record.plan(plan, (step.command(inventory) for step in plan.runnable))
+        return given["yes"] or _agreed(loop, plan)
+
+    return Rounds(loop=loop, scan=scan, plan=replan, agree=agree, pause=sleep, patience=given["wait"])
 
 
 def somebody_is_there() -> bool:

@@ -18,6 +18,14 @@ from auditor.cli._choices import looking, selecting
     metavar="DIR",
     help="Where the record of this fix is kept.",
 )
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 3600),
+    default=660.0,
+    show_default=True,
+    metavar="S",
+    help="How long to wait, once per round, for a server that takes no more connections before it is asked again.",
+)
 @click.option("--allow-unknown", is_flag=True, help="Exit 0 although something could not be seen.")
 @looking
 @selecting
@@ -26,8 +34,9 @@ def command(ctx: click.Context, /, **given: object) -> None:
     """Repair what was found: show the changes in check mode, ask, apply, scan the same checks again.
 
     Takes a saved `auditor scan --format json`, or scans the TARGETs (without any: the inventory) first.
-    Needs -i. Stops at the first playbook that does not come to its end; playbooks restore what they
-    changed when mail does not flow afterwards.
+    Needs -i. What only the repair brings to light is repaired in a further round. Stops at the first
+    playbook that does not come to its end; playbooks restore what they changed when mail does not flow
+    afterwards.
 
     \b
     Exit: 0 all closed, 1 something still open or worse, 2 usage,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from auditor.model import Status
+from auditor.model import Reason, Status
 from auditor.remedy.scanned import Result
 
 
@@ -62,3 +62,29 @@ def _outcome(before: Result, after: Result | None) -> Outcome | None:
         seen_before = before.status in (Status.PASSED, Status.NOT_APPLICABLE)
         return Outcome.WORSE if seen_before else Outcome.STILL_OPEN
     return Outcome.WORSE if after.severity.rank < before.severity.rank else Outcome.STILL_OPEN
+
+
+def uncovered(before: Iterable[Result], after: Iterable[Result]) -> tuple[Result, ...]:
+    """Open now, and not to be seen before: what the repair brought to light.
+
+    An open relay that asks no rule about its own mailboxes (Debian's Exim) hides which of them it refuses.
+    """
+    hidden = {result.key for result in before if result.status in (Status.UNKNOWN, Status.CRASH)}
+    return tuple(r for r in after if r.status is Status.FAILED and not r.accepted and r.key in hidden)
+
+
+def put_off(before: Iterable[Result], after: Iterable[Result]) -> tuple[Result, ...]:
+    """What had an answer before the repair, and has none now because the server takes no more of us for a while."""
+    answered = {r.key for r in before if r.status not in (Status.UNKNOWN, Status.CRASH)}
+    return tuple(
+        r
+        for r in after
+        if r.status is Status.UNKNOWN and r.reason == Reason.RATE_LIMITED.value and r.key in answered
+    )
+
+
+def updated(results: Iterable[Result], by: Iterable[Result]) -> tuple[Result, ...]:
+    """The same results, each replaced by the later answer to its question where there is one."""
+    merged = {result.key: result for result in results}
+    merged.update((result.key, result) for result in by)
+    return tuple(merged.values())

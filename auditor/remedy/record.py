@@ -21,6 +21,8 @@ class Record:
         self.folder = parent / started.strftime("FIX-%Y%m%dT%H%M%SZ")
         self.folder.mkdir(mode=0o700, parents=True)
         self._ran: list[Ran] = []
+        self._commands: list[str] = []
+        self._open: list[dict[str, object]] = []
         self._state: dict[str, object] = {
             "schema": SCHEMA,
             "started": started.isoformat(timespec="seconds"),
@@ -29,9 +31,10 @@ class Record:
         }
 
     def plan(self, plan: Plan, commands: Iterable[str]) -> None:
-        """Before anything changes."""
-        self._state["commands"] = list(commands)
-        self._state["open"] = [asdict(result) for step in plan.steps for result in step.closes]
+        """Before anything changes, and again for what the repair brought to light."""
+        self._commands += commands
+        self._open += [asdict(result) for step in plan.steps for result in step.closes]
+        self._state |= {"commands": self._commands, "open": self._open}
         self._save("planned")
 
     def running(self, playbook: str, hosts: Iterable[str]) -> None:

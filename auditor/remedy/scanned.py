@@ -28,6 +28,8 @@ class Result:
     by_hand: str | None = None
     runbook: str = ""
     accepted: bool = False
+    reason: str | None = None
+    """Why it could not be seen: a value of model.Reason."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -58,6 +60,7 @@ def from_findings(findings: Iterable[Finding]) -> tuple[Result, ...]:
             by_hand=finding.remedy.steps if isinstance(finding.remedy, ByHand) else None,
             runbook=finding.runbook,
             accepted=finding.accepted is not None,
+            reason=finding.reason.value if finding.reason else None,
         )
         for finding in findings
     )
@@ -111,4 +114,5 @@ def _read_result(finding: dict[str, Any], kinds: dict[str, str]) -> Result:
         by_hand=remedy.get("by_hand"),
         runbook=finding.get("runbook") or "",
         accepted=bool(finding.get("accepted")),
+        reason=finding.get("reason"),
     )

@@ -1,6 +1,7 @@
 """auditor fix: preview, consent, repair, and the second scan that alone decides how it ended."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -22,7 +23,7 @@ PLAY = """\
 """
 
 
-def found(status, summary="as seen"):
+def found(status, summary="as seen", reason=None):
     return Result(
         check="relay-closed",
         subject_kind="host",
@@ -31,7 +32,12 @@ def found(status, summary="as seen"):
         severity=Severity.CRITICAL,
         summary=summary,
         playbook="close-relay",
+        reason=reason,
     )
+
+
+def as_tuple(results):
+    return results if isinstance(results, tuple) else (results,)
 
 
 @pytest.fixture
@@ -59,7 +65,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setattr(_planning.report, "render", lambda _scan: "{}")
     for module in (_planning, _fixing):
         monkeypatch.setattr(
-            module, "as_scanned", lambda _scan: Scanned(results=(scans.pop(0),), targets=("mx1",))
+            module, "as_scanned", lambda _scan: Scanned(results=as_tuple(scans.pop(0)), targets=("mx1",))
         )
     monkeypatch.chdir(tmp_path)
     return SimpleNamespace(folder=tmp_path, scans=scans, again=again, greeting=tmp_path / "greeting")
@@ -126,3 +132,41 @@ def test_the_record_holds_both_scans_and_the_outcome(here):
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     assert record["state"] == "finished"
     assert record["outcomes"][0]["outcome"] == "closed"
+
+
+def test_a_finding_that_only_the_repair_brought_to_light_is_closed_by_the_same_command(here):
+    hidden = replace(found(Status.UNKNOWN), check="abuse-accepted", subject="mx1", playbook="role-addresses")
+    uncovered, closed = replace(hidden, status=Status.FAILED), replace(hidden, status=Status.PASSED)
+    (here.folder / "playbooks" / "role-addresses.yml").write_text(
+        PLAY.replace("relay-closed", "abuse-accepted").replace("hello", "again"), encoding="utf-8"
+    )
+    here.scans += [
+        (found(Status.FAILED), hidden),
+        (found(Status.PASSED), uncovered),
+        (found(Status.PASSED), closed),
+    ]
+
+    done = fix("--yes")
+
+    assert done.exit_code == 0, done.output
+    assert here.greeting.read_text(encoding="utf-8") == "again\n"
+    assert "closed      abuse-accepted on mx1" in done.stdout
+    (folder,) = (here.folder / "fixes").iterdir()
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    assert [run["playbook"] for run in record["runs"]] == ["close-relay", "role-addresses"]
+    assert [result["check"] for result in record["open"]] == ["relay-closed", "abuse-accepted"]
+    assert (folder / "after-2.json").is_file()
+
+
+def test_a_server_that_takes_no_more_connections_is_asked_again_after_its_window(here, monkeypatch):
+    waited = []
+    monkeypatch.setattr(_fixing, "sleep", waited.append)
+    here.scans += [found(Status.FAILED), found(Status.UNKNOWN, reason="rate-limited"), found(Status.PASSED)]
+
+    done = fix("--yes", "--wait", "5")
+
+    assert done.exit_code == 0
+    assert waited == [5.0]
+    assert (
+        "takes no more connections from here for now; in 5 s it is asked again: relay-closed" in done.stderr
+    )

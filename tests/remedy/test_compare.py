@@ -2,12 +2,12 @@
 
 import pytest
 
-from auditor.model import Severity, Status
-from auditor.remedy.compare import Outcome, compare
+from auditor.model import Reason, Severity, Status
+from auditor.remedy.compare import Outcome, compare, put_off, uncovered, updated
 from auditor.remedy.scanned import Result
 
 
-def result(status, severity=Severity.HIGH, check="relay-closed"):
+def result(status, severity=Severity.HIGH, check="relay-closed", reason=None):
     return Result(
         check=check,
         subject_kind="host",
@@ -15,6 +15,7 @@ def result(status, severity=Severity.HIGH, check="relay-closed"):
         status=status,
         severity=severity,
         summary="as seen",
+        reason=reason,
     )
 
 
@@ -63,3 +64,38 @@ def test_a_failure_that_only_the_second_scan_has_is_told():
     (change,) = compare([], [result(Status.FAILED)])
 
     assert change.outcome is Outcome.WORSE
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "comes_to_light"),
+    [
+        (Status.UNKNOWN, Status.FAILED, True),
+        (Status.UNKNOWN, Status.PASSED, False),
+        (Status.PASSED, Status.FAILED, False),  # damage, and no work for another round
+        (Status.FAILED, Status.FAILED, False),  # its playbook did not close it and will not the second time
+        (Status.NOT_APPLICABLE, Status.FAILED, False),
+    ],
+)
+def test_only_what_could_not_be_seen_before_comes_to_light(before, after, comes_to_light):
+    assert bool(uncovered([result(before)], [result(after)])) is comes_to_light
+
+
+@pytest.mark.parametrize(
+    ("before", "reason", "late"),
+    [
+        (Status.FAILED, Reason.RATE_LIMITED, True),
+        (Status.PASSED, Reason.RATE_LIMITED, True),
+        (Status.UNKNOWN, Reason.RATE_LIMITED, False),  # there is nothing to compare a late answer with
+        (Status.FAILED, Reason.TIMEOUT, False),
+    ],
+)
+def test_what_a_rate_limit_hides_is_worth_asking_again_where_it_was_seen_before(before, reason, late):
+    assert bool(put_off([result(before)], [result(Status.UNKNOWN, reason=reason.value)])) is late
+
+
+def test_a_later_answer_replaces_the_earlier_one_and_leaves_the_others():
+    other = result(Status.PASSED, check="abuse-accepted")
+
+    merged = updated([result(Status.UNKNOWN), other], [result(Status.PASSED)])
+
+    assert merged == (result(Status.PASSED), other)
