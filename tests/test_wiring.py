@@ -33,9 +33,7 @@ RESERVED_TAGS = {"always", "never", "all", "tagged", "untagged"}
 PLANNED_CHECKS = frozenset(
     [
         "administrator-default-absent",
-        "backup-mx-queues",
         "backup-recent",
-        "contact-sheet-complete",
         "mta-supported",
         "outbound-filtered",
         "outbound-limited",
