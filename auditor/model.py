@@ -255,6 +255,11 @@ def weigh(bad: Failed | None, unseen: Iterable[Unavailable], good: Passed) -> Ve
     return good
 
 
+def counted(count: int, word: str) -> str:
+    """`1 host`, `2 hosts`, for a summary."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 @dataclass(frozen=True, slots=True)
 class Playbook:
     """The repair is playbooks/<name>.yml, limited to the tag that is the check's id."""

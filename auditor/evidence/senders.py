@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass
 
+LOG_SEEN = "mail-lines"
+"""What stands for the lines that were there to be counted."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginCount:
@@ -17,6 +20,8 @@ class SentByLogin:
     """Accounts of the last 24 hours, busiest first, at most twenty."""
 
     logins: tuple[LoginCount, ...] = ()
+    log_seen: bool = True
+    """The log of that day has a line of the kind in which logins are told."""
 
 
 def parse_counts(text: str) -> tuple[LoginCount, ...]:

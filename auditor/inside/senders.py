@@ -1,7 +1,7 @@
 """Who sent how much, counted on the host, so that no line of the log leaves it."""
 
 from auditor.evidence.mta import Mta, MtaRunning
-from auditor.evidence.senders import SentByLogin, parse_counts
+from auditor.evidence.senders import LOG_SEEN, SentByLogin, parse_counts
 from auditor.inside.command import Command, Output, reads
 from auditor.inside.mta import the_one
 from auditor.model import Reason
@@ -9,15 +9,17 @@ from auditor.net import CannotLook
 
 SENT = Command(
     id="sent-by-login",
-    # Postfix and Sendmail say the login in syslog; Exim in its own log, whose lines begin with the time.
+    # Postfix and Sendmail say the login in syslog; Exim in its own log, whose lines begin with the time. Logins are told
+    # at level info: a journal that takes warnings only holds none, so that any line of that level is asked for too.
     argv=(
         "sh",
         "-c",
         r"""{
+journalctl -q --no-pager -S -24h -n 1 -o cat SYSLOG_FACILITY=2 PRIORITY=6 2>/dev/null | sed -n '1s/.*/mail-lines/p'
 journalctl -q --no-pager -S -24h -o cat SYSLOG_FACILITY=2 2>/dev/null | grep -aoE '(sasl_username|authid)=[^, ]+'
 since=$(date -d '24 hours ago' '+%Y-%m-%d %H:%M:%S')
 cat /var/log/exim4/mainlog.1 /var/log/exim4/mainlog 2>/dev/null |
-  awk -v since="$since" '$1 " " $2 >= since && $4 == "<=" { for (i = 5; i <= NF; i++) if ($i ~ /^A=[^:]*:/) print $i }'
+  awk -v since="$since" '$1 " " $2 >= since { print "mail-lines" } $1 " " $2 >= since && $4 == "<=" { for (i = 5; i <= NF; i++) if ($i ~ /^A=[^:]*:/) print $i }'
 } | sort | uniq -c | sort -rn | head -n 50""",
     ),
     root=True,
@@ -31,4 +33,5 @@ def sent_by_login(output: Output, running: MtaRunning) -> SentByLogin:
     """Raises CannotLook for OpenSMTPD, whose log has logins per session and not per message."""
     if the_one(running) is Mta.OPENSMTPD:
         raise CannotLook(Reason.UNSUPPORTED, "OpenSMTPD does not log which login a message came from")
-    return SentByLogin(logins=parse_counts(output.text()))
+    text = output.text()
+    return SentByLogin(logins=parse_counts(text), log_seen=LOG_SEEN in text)

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from auditor import __version__
-from auditor.model import Check, Finding, Host, Status, Subject
+from auditor.model import Check, Finding, Host, Status, Subject, counted
 from auditor.report.json import stamp
 from auditor.report.wording import (
     Lines,
-    counted,
     observation,
     open_failures,
     severities,

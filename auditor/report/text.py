@@ -11,10 +11,9 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from auditor import __version__
-from auditor.model import Check, Finding, Host, Severity, Status
+from auditor.model import Check, Finding, Host, Severity, Status, counted
 from auditor.report.wording import (
     Lines,
-    counted,
     observation,
     open_failures,
     severities,

@@ -83,11 +83,6 @@ def the_rest(scan: Scan) -> Iterator[tuple[str, list[Finding]]]:
     return ((heading, worst_first(found)) for heading, found in headings.items() if found)
 
 
-def counted(count: int, word: str) -> str:
-    """`1 host`, `2 hosts`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
 def severities(findings: Iterable[Finding]) -> str:
     """`1 critical, 2 high`: how many of each that occurs."""
     counts = dict.fromkeys(Severity, 0)

@@ -49,7 +49,15 @@ def test_an_account_is_held_against_the_limit_of_the_inventory(messages, limits,
 
 def test_nobody_sending_is_fine_and_not_seeing_is_not():
     assert isinstance(judge(running(Mta.EXIM), SentByLogin(), HOST), Passed)
+    silent = SentByLogin(log_seen=False)
+    assert isinstance(judge(running(Mta.EXIM), silent, HOST), Inconclusive)
     assert isinstance(judge(running(Mta.EXIM), Unavailable(Reason.PRIVILEGE, "no root"), HOST), Inconclusive)
+
+
+@pytest.mark.parametrize(("stdout", "seen"), [("     31 mail-lines\n", True), ("", False)])
+def test_a_log_without_lines_is_not_taken_for_a_day_without_senders(stdout, seen):
+    output = Output(command="sent-by-login", exit_code=0, stdout=stdout.encode())
+    assert sent_by_login(output, running(Mta.POSTFIX)) == SentByLogin(log_seen=seen)
 
 
 def test_opensmtpd_does_not_tell_and_that_is_said():
