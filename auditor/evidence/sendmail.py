@@ -7,7 +7,6 @@ _OPTION = re.compile(r"^O\s+([A-Za-z.]+)\s*=\s*(.*)$", re.MULTILINE)
 KEPT = {
     "AliasFile",
     "AuthMechanisms",
-    "ConnectionRateThrottle",
     "DaemonPortOptions",
     "InputMailFilters",
     "LogLevel",
@@ -30,6 +29,8 @@ class SendmailSettings:
     """Class R: names and address prefixes that relay."""
     relaying_entries: tuple[str, ...] = ()
     """Keys of the access map with the value RELAY."""
+    client_limits: tuple[tuple[str, str], ...] = ()
+    """("ClientConn", "10"), ("ClientRate", "10"): limits of the access map that hold for every client."""
     dns_lists: tuple[str, ...] = ()
     binds_senders: bool = False
     """The local rules for MAIL FROM look at the login."""
@@ -72,6 +73,21 @@ def parse_access(text: str) -> tuple[str, ...]:
         if value.strip().upper() == "RELAY":
             found.append(key.strip())
     return tuple(dict.fromkeys(found))
+
+
+def client_limits(cf: str, access: str) -> tuple[tuple[str, str], ...]:
+    """What FEATURE(`ratecontrol') and FEATURE(`conncontrol') find for a client without an entry of its own.
+
+    ConnectionRateThrottle is no such limit: it counts the connections of all clients together.
+    """
+    entries = dict(
+        line.lower().split(None, 1) for line in access.splitlines() if len(line.split(None, 1)) == 2
+    )
+    return tuple(
+        (feature, value)
+        for feature in ("ClientConn", "ClientRate")
+        if f"<! {feature}>" in cf and (value := entries.get(f"{feature.lower()}:", "").strip())
+    )
 
 
 _RETURNS = re.compile(r"\b(Basic_check_rcpt|check_rcpt)\s+returns:(.*)")

@@ -142,6 +142,7 @@ def sendmail_settings(cf: Output, access: Output, test: Output) -> SendmailSetti
         milters=milters,
         relay_domains=relay_domains,
         relaying_entries=sendmail.parse_access(access.text()),
+        client_limits=sendmail.client_limits(cf.text(), access.text()),
         dns_lists=lists,
         binds_senders=sendmail.binds_senders(cf.text()),
         stranger=stranger,

@@ -192,13 +192,21 @@ def test_a_broken_configuration_makes_the_settings_unknown_not_empty():
         (of_postfix("smtpd_client_connection_rate_limit = 0"), Failed),
         (of_exim(options=(("smtp_accept_max_per_host", "10"),)), Passed),
         (of_exim(options=(("smtp_accept_max_per_host", ""),)), Failed),
-        (of_sendmail(options=(("ConnectionRateThrottle", "15"),)), Passed),
+        (of_sendmail(client_limits=(("ClientRate", "10"),)), Passed),
+        (of_sendmail(client_limits=(("ClientConn", "0"),)), Failed),
         (of_sendmail(), Failed),
         (of_opensmtpd("listen on localhost\n"), NotApplicable),
     ],
 )
 def test_a_limit_per_client_is_told_from_each_program_s_own_setting(settings, kind):
     assert isinstance(connection_limits_set.judge(settings), kind)
+
+
+def test_what_postfix_does_by_itself_is_told_beside_what_it_does_not():
+    verdict = connection_limits_set.judge(
+        of_postfix("smtpd_client_connection_rate_limit = 0", "smtpd_client_connection_count_limit = 50")
+    )
+    assert verdict.summary == "nothing limits how often one client may connect; at once it may hold 50"
 
 
 @pytest.mark.parametrize(

@@ -268,3 +268,14 @@ def test_sendmail_cf_gives_options_milters_and_blocklists():
     assert options == (("MaxDaemonChildren", "0"),)
     assert milters == (("inet:11332@127.0.0.1", "T"), ("local:/run/f.sock", ""))
     assert lists == ("zen.spamhaus.org",)
+
+
+CONTROL = "SRateControl\nR$+\t\t$: $>SearchList <! ClientRate> $| $1 <>\n"
+ACCESS = "clientrate:127\t0\nclientrate:\t10\nclientconn:\t10\nconnect:127\tRELAY\n"
+"""`makemap -u hash access` of Debian's Sendmail, shortened."""
+
+
+def test_a_limit_of_the_access_map_holds_where_a_rule_asks_for_it_and_for_clients_without_an_entry():
+    assert sendmail.client_limits(CONTROL, ACCESS) == (("ClientRate", "10"),)
+    assert sendmail.client_limits("", ACCESS) == ()
+    assert sendmail.client_limits(CONTROL, "clientrate:127\t0\n") == ()
