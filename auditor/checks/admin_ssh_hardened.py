@@ -11,18 +11,20 @@ from auditor.model import Check, Failed, Family, Passed, Playbook, Severity, Ver
 def judge(sshd: SshDaemon) -> Verdict:
     """No password, no keyboard-interactive, no empty password, and root at most with a key."""
     wrong = {
-        "passwordauthentication": {"no"},
-        "kbdinteractiveauthentication": {"no"},
-        "permitemptypasswords": {"no"},
-        "permitrootlogin": {"no", "prohibit-password", "without-password", "forced-commands-only"},
+        "PasswordAuthentication": {"no"},
+        "KbdInteractiveAuthentication": {"no"},
+        "PermitEmptyPasswords": {"no"},
+        "PermitRootLogin": {"no", "prohibit-password", "without-password", "forced-commands-only"},
     }
     bad = tuple(
-        {"setting": name, "value": sshd.get(name)}
+        {"setting": name, "value": sshd.get(name.lower())}
         for name, fine in wrong.items()
-        if sshd.get(name) not in fine
+        if sshd.get(name.lower()) not in fine
     )
     if bad:
-        return Failed("SSH allows " + ", ".join(f"{row['setting']} {row['value']}" for row in bad), bad)
+        return Failed(
+            "SSH is not held to keys: " + ", ".join(f"{row['setting']} {row['value']}" for row in bad), bad
+        )
     return Passed("SSH takes keys only")
 
 

@@ -43,9 +43,14 @@ def _configured(settings: MtaSettings | Unavailable) -> Verdict | None:
     observed = ({"smtpd_forbid_bare_newline": value},)
     match takes_bare_newlines(settings.postfix):
         case True:
-            return Failed("Postfix is told to take bare newlines for ends of lines", observed)
+            return Failed(
+                "Postfix takes bare newlines for ends of lines (smtpd_forbid_bare_newline = no)", observed
+            )
         case False:
-            return Passed(f"Postfix is told what to do with bare newlines: {value}", observed)
+            return Passed(
+                f"Postfix does not take bare newlines as they come: smtpd_forbid_bare_newline = {value}",
+                observed,
+            )
         case None:
             return None
 

@@ -15,6 +15,7 @@ from auditor.model import (
     Passed,
     Severity,
     Verdict,
+    counted,
 )
 
 
@@ -32,7 +33,7 @@ def judge(names: MailNames) -> Verdict:
         return Inconclusive(f"{blind.name}: {blind.unknown.detail}", blind.unknown.reason)
     if not names.names:
         return NotApplicable("no record of the domain points at another name")
-    return Passed(f"all {len(names.names)} names exist")
+    return Passed(f"{counted(len(names.names), 'name')}, and nothing points at one that is gone")
 
 
 CHECK = Check.of(

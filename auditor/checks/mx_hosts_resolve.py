@@ -16,6 +16,7 @@ from auditor.model import (
     Passed,
     Severity,
     Verdict,
+    counted,
 )
 
 
@@ -49,7 +50,8 @@ def judge(mx: MailExchangers) -> Verdict:
     if blind is not None and blind.unknown is not None:
         return Inconclusive(f"{blind.name}: {blind.unknown.detail}", blind.unknown.reason)
     return Passed(
-        f"{len(mx.exchangers)} MX hosts have addresses", tuple({"host": h.name} for h in mx.exchangers)
+        f"{counted(len(mx.exchangers), 'MX host')} with an address each",
+        tuple({"host": h.name} for h in mx.exchangers),
     )
 
 

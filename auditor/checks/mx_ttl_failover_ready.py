@@ -18,7 +18,9 @@ def judge(mx: MailExchangers) -> Verdict:
         return NotApplicable("there is no MX record")
     if mx.ttl > LONGEST:
         return Failed(f"senders keep the MX records for {mx.ttl} s", ({"ttl": mx.ttl},))
-    return Passed(f"senders keep the MX records for at most {LONGEST} s", ({"ttl": mx.ttl},))
+    return Passed(
+        f"the MX records have {mx.ttl} s left to live, {LONGEST} at most are right", ({"ttl": mx.ttl},)
+    )
 
 
 CHECK = Check.of(

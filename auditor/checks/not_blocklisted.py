@@ -7,7 +7,18 @@ may list; lists that refuse to answer the resolver say nothing, which is reporte
 """
 
 from auditor.evidence.blocklists import BlocklistAnswers
-from auditor.model import ByHand, Check, Failed, Family, Inconclusive, Passed, Reason, Severity, Verdict
+from auditor.model import (
+    ByHand,
+    Check,
+    Failed,
+    Family,
+    Inconclusive,
+    Passed,
+    Reason,
+    Severity,
+    Verdict,
+    counted,
+)
 
 
 def judge(answers: BlocklistAnswers) -> Verdict:
@@ -34,7 +45,7 @@ def judge(answers: BlocklistAnswers) -> Verdict:
         return Inconclusive("the host has neither a public address nor a name", Reason.NO_ADDRESS)
     if not alive:
         return Inconclusive("no list is alive from here", Reason.UNREACHABLE)
-    return Passed(f"on none of {len({zone.zone for zone in alive})} lists")
+    return Passed(f"not on {counted(len({zone.zone for zone in alive}), 'list')} that answered")
 
 
 CHECK = Check.of(

@@ -5,7 +5,7 @@ given up on shows a queue that nothing runs.
 """
 
 from auditor.evidence.queue import MailQueue
-from auditor.model import ByHand, Check, Failed, Family, Moment, Passed, Severity, Verdict
+from auditor.model import ByHand, Check, Failed, Family, Moment, Passed, Severity, Verdict, counted
 
 MANY = 500
 FROZEN = 50
@@ -23,7 +23,9 @@ def judge(queue: MailQueue, moment: Moment) -> Verdict:
         return Failed(f"{queue.frozen} messages are held or frozen", row)
     if days > OLD:
         return Failed(f"the oldest message has waited {days:.0f} days", row)
-    return Passed(f"{queue.messages} messages wait, the oldest for {days:.1f} days", row)
+    if not queue.messages:
+        return Passed("no message waits", row)
+    return Passed(f"{counted(queue.messages, 'message')} in the queue, the oldest for {days:.1f} days", row)
 
 
 CHECK = Check.of(

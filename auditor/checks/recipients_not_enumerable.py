@@ -7,7 +7,7 @@ That RCPT tells them apart is not held against a server: refusing unknown recipi
 
 from auditor.evidence.smtp import SmtpSessions, open_doors, unseen_doors
 from auditor.evidence.smtp_steps import disclosures
-from auditor.model import Check, Failed, Family, Passed, Playbook, Severity, Verdict, weigh
+from auditor.model import Check, Failed, Family, Observation, Passed, Playbook, Severity, Verdict, weigh
 
 
 def judge(sessions: SmtpSessions) -> Verdict:
@@ -18,10 +18,18 @@ def judge(sessions: SmtpSessions) -> Verdict:
         session.ended for _, session in open_doors(doors) if session.ended and not session.answered_all
     ]
     return weigh(
-        Failed(f"{given[0]['command']} gives mailboxes away: {given[0]['known']}", given) if given else None,
+        Failed(_how(given[0]), given) if given else None,
         (*unseen_doors(doors), *unasked),
         Passed("VRFY and EXPN tell nothing"),
     )
+
+
+def _how(given: Observation) -> str:
+    """252 alone is right (RFC 5321 3.5.3); that a made-up name gets another answer is what tells."""
+    made_up = (
+        f", and a made-up one with {str(given['made_up']).partition(': ')[2]}" if given["made_up"] else ""
+    )
+    return f"{given['command']} answers a mailbox that exists with {given['known']}{made_up}"
 
 
 CHECK = Check.of(

@@ -5,6 +5,8 @@ certificates of 90 days are renewed a month before. A certificate that the mail 
 Exim does when it has none, is not held to this.
 """
 
+import math
+
 from auditor.evidence.access import AccessGreetings
 from auditor.evidence.certificates import presented
 from auditor.evidence.smtp import SmtpSessions, SubmissionSessions
@@ -20,6 +22,7 @@ from auditor.model import (
     Severity,
     Unavailable,
     Verdict,
+    counted,
     weigh,
 )
 
@@ -36,24 +39,31 @@ def judge(
     doors, gaps = tls_doors(smtp, submission, access)
     if not doors and not gaps:
         return NotApplicable("nothing here speaks TLS")
-    ending = [
-        (one, left)
+    kept = [
+        (one, one.certificate.days_left(moment.taken_at))
         for one in presented(doors)
-        if one.certificate
-        and not one.certificate.made_on_the_fly
-        and (left := one.certificate.days_left(moment.taken_at)) < DAYS
+        if one.certificate and not one.certificate.made_on_the_fly
     ]
+    if not kept and not gaps:
+        return NotApplicable("the mail program makes a certificate by itself whenever it needs one")
+    ending = [(one, left) for one, left in kept if left < DAYS]
     return weigh(
         Failed(
-            f"the certificate on {ending[0][0].where} expires in {ending[0][1]:.0f} days",
+            f"the certificate on {ending[0][0].where} {_when(ending[0][1])}",
             tuple(one.facts(f"{left:.1f} days left") for one, left in ending),
             severity=Severity.HIGH if any(left < 3 for _, left in ending) else None,
         )
         if ending
         else None,
         gaps,
-        Passed(f"{len(doors)} certificates last at least {DAYS} days"),
+        Passed(f"certificates last at least {DAYS} days at {counted(len(kept), 'door')} with TLS"),
     )
+
+
+def _when(left: float) -> str:
+    if left < 0:
+        return f"expired {counted(math.ceil(-left), 'day')} ago"
+    return f"expires in {counted(math.ceil(left), 'day')}"
 
 
 CHECK = Check.of(

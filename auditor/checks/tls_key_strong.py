@@ -18,6 +18,7 @@ from auditor.model import (
     Severity,
     Unavailable,
     Verdict,
+    counted,
     weigh,
 )
 
@@ -42,7 +43,7 @@ def judge(
         if weak
         else None,
         gaps,
-        Passed(f"{len(doors)} certificates have strong keys and signatures"),
+        Passed(f"strong keys and signatures at {counted(len(doors), 'door')} with TLS"),
     )
 
 

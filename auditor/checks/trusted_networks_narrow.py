@@ -36,7 +36,7 @@ def judge(trusted: TrustedNetworks, host: Host) -> Verdict:
     if trusted.unreadable:
         rows = tuple({"entry": entry} for entry in trusted.unreadable)
         return Inconclusive("tables or names decide who else is trusted", Reason.UNSUPPORTED, rows)
-    return Passed("only loopback, the host itself and declared networks relay without a login")
+    return Passed("only loopback, the host itself and declared networks are trusted")
 
 
 CHECK = Check.of(

@@ -149,7 +149,8 @@ class Presented:
         if at < found.not_before:
             faults.append(f"valid only from {found.not_before:%Y-%m-%d}")
         if not found.covers(host):
-            faults.append(f"names {' '.join(found.names[:3]) or 'nobody'} and not {host}")
+            names = f"names {' '.join(found.names[:3])} and not" if found.names else "does not name"
+            faults.append(f"{names} {host}")
         if found.self_signed:
             faults.append("self-signed")
         elif self.door.session.verify_error and not faults:

@@ -37,6 +37,15 @@ async def test_a_server_that_gives_mailboxes_away_fails(verbs: dict[str, str]):
     assert finding.status is Status.FAILED
 
 
+async def test_both_answers_are_told_because_252_alone_says_nothing():
+    verbs = {KNOWN: "252 2.0.0 postmaster", MADE_UP: "550 5.1.1 unknown user"}
+    finding = await find("recipients-not-enumerable", network(smtp=MailServer(verbs=verbs)))
+    assert finding.summary == (
+        "VRFY answers a mailbox that exists with 252 2.0.0 postmaster, "
+        "and a made-up one with 550 5.1.1 unknown user"
+    )
+
+
 async def test_that_rcpt_tells_mailboxes_apart_is_its_duty():
     assert (await find("recipients-not-enumerable", network(smtp=MailServer()))).status is Status.PASSED
 

@@ -15,15 +15,21 @@ async def test_two_months_are_enough():
 
 
 @pytest.mark.parametrize(
-    ("days", "severity"), [(13, Severity.MEDIUM), (2, Severity.HIGH), (-1, Severity.HIGH)]
+    ("days", "severity", "when"),
+    [
+        (13, Severity.MEDIUM, "expires in 13 days"),
+        (0.4, Severity.HIGH, "expires in 1 day"),
+        (-1, Severity.HIGH, "expired 1 day ago"),
+    ],
 )
-async def test_less_than_two_weeks_are_not(days: float, severity: Severity):
+async def test_less_than_two_weeks_are_not(days: float, severity: Severity, when: str):
     finding = await find("tls-certificate-fresh", network(smtp=server(days)))
     assert (finding.status, finding.severity) == (Status.FAILED, severity)
+    assert finding.summary.endswith(when)
     assert finding.observed[0]["fault"] == f"{days:.1f} days left"
 
 
 async def test_a_certificate_that_the_program_makes_anew_each_hour_never_ends():
     der = leaf("vm", issuer="vm", age=0, days=1 / 24)
     here = network(smtp=MailServer(handshake=session(der, trusted=False)))
-    assert (await find("tls-certificate-fresh", here)).status is Status.PASSED
+    assert (await find("tls-certificate-fresh", here)).status is Status.NOT_APPLICABLE

@@ -44,6 +44,13 @@ async def test_where_users_log_in_the_same_fault_weighs_much():
     assert (finding.status, finding.severity) == (Status.FAILED, Severity.HIGH)
 
 
+async def test_the_door_that_makes_it_weigh_much_is_told_first():
+    faulty = MailServer(handshake=session(leaf("vm", issuer="vm"), trusted=False))
+    finding = await find("tls-certificate-valid", network(smtp=faulty, p587=faulty))
+    assert "port 587 is not good" in finding.summary
+    assert {row["port"] for row in finding.observed} == {587, 25}
+
+
 async def test_without_tls_there_is_nothing_to_ask():
     server = MailServer(extensions=("SIZE",))
     assert (await find("tls-certificate-valid", network(smtp=server))).status is Status.NOT_APPLICABLE

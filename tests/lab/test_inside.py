@@ -16,7 +16,7 @@ STOCK_FAILS = {
     "log-shipped-off-host": "no running daemon",
     "service-restarts-on-failure": "not started again",
     "roles-reach-people": "root",
-    "admin-ssh-hardened": "passwordauthentication yes",
+    "admin-ssh-hardened": "PasswordAuthentication yes",
     "firewall-default-deny": "no packet filter",
 }
 STOCK_PASSES = (
