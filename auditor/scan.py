@@ -13,6 +13,8 @@ from auditor.collect import Collector, Key
 from auditor.discover import Target, discover, merge
 from auditor.evidence.dns import Existence, HostAddresses
 from auditor.evidence.mta import MtaRunning
+from auditor.evidence.mta_package import MtaPackage
+from auditor.evidence.system import Release
 from auditor.judge import Evidence, judge_all
 from auditor.model import (
     AcceptedRisk,
@@ -125,11 +127,24 @@ class Scan:
         return host.addresses or (seen.every if isinstance(seen, HostAddresses) else ())
 
     def mta(self, host: Host) -> str | None:
-        """Which mail program was seen running inside; None where nobody looked."""
+        """Which mail program was seen running inside, with its version where that is known; None where nobody looked."""
         seen = self.record.evidence.get(host, MtaRunning)
         if not isinstance(seen, MtaRunning):
             return None
-        return " and ".join(dict.fromkeys(daemon.mta.value for daemon in seen.daemons)) or "none"
+        package = self.mta_package(host)
+        versions = {package.mta: f" {package.upstream}".rstrip()} if package else {}
+        names = (f"{daemon.mta.value}{versions.get(daemon.mta, '')}" for daemon in seen.daemons)
+        return " and ".join(dict.fromkeys(names)) or "none"
+
+    def mta_package(self, host: Host) -> MtaPackage | None:
+        """The package of the mail program that takes the mail; None where that was not seen."""
+        seen = self.record.evidence.get(host, MtaPackage)
+        return seen if isinstance(seen, MtaPackage) else None
+
+    def release(self, host: Host) -> str | None:
+        """The operating system by its own name; None where nobody looked."""
+        seen = self.record.evidence.get(host, Release)
+        return seen.name if isinstance(seen, Release) else None
 
     @property
     def seconds(self) -> float:

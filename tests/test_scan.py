@@ -9,6 +9,8 @@ import pytest
 from auditor.discover import Target
 from auditor.evidence.dns import HostAddresses
 from auditor.evidence.mta import Mta, MtaDaemon, MtaRunning
+from auditor.evidence.mta_package import MtaPackage
+from auditor.evidence.system import Release
 from auditor.judge import Evidence
 from auditor.model import (
     AcceptedRisk,
@@ -163,5 +165,18 @@ def test_a_host_is_described_by_what_was_seen_of_it():
     )
     assert described.addresses(host) == ("198.51.100.10", "2001:db8::10")
     assert described.mta(host) == "postfix"
+    package = MtaPackage(
+        mta=Mta.POSTFIX, program="/master", package="postfix", version="3.7.11-0+deb12u1", maintainer="x"
+    )
+    more = {
+        **seen,
+        (Host, host.name, MtaPackage): package,
+        (Host, host.name, Release): Release(id="debian", version="12", name="Debian GNU/Linux 12"),
+    }
+    named = replace(
+        described, record=replace(found.record, evidence=Evidence((host,), Options(), Moment(BEGUN), more))
+    )
+    assert (named.mta(host), named.release(host)) == ("postfix 3.7.11", "Debian GNU/Linux 12")
+    assert (described.mta_package(host), described.release(host)) == (None, None)
     assert found.addresses(host) == ()
     assert found.mta(host) is None

@@ -34,7 +34,6 @@ PLANNED_CHECKS = frozenset(
     [
         "administrator-default-absent",
         "backup-recent",
-        "mta-supported",
         "outbound-filtered",
         "outbound-limited",
         "probe-reaches-rcpt",

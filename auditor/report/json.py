@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auditor import __version__
+from auditor.evidence.mta_package import MtaPackage
 from auditor.model import ByHand, Finding, Host, Playbook, Remedy, Status, Subject
 from auditor.scan import Scan
 
@@ -70,9 +71,17 @@ def _subject(subject: Subject, scan: Scan) -> dict[str, Any]:
             "name": subject.name,
             "addresses": list(scan.addresses(subject)),
             "mta": scan.mta(subject),
+            "mta_package": _package(scan.mta_package(subject)),
+            "release": scan.release(subject),
             "domains": list(subject.domains),
         }
     return {"kind": "domain", "name": subject.name, "hosts": list(subject.hosts)}
+
+
+def _package(package: MtaPackage | None) -> dict[str, str] | None:
+    if package is None or not package.package:
+        return None
+    return {"name": package.package, "version": package.version}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -72,9 +72,10 @@ class TextReport:
                 parts = (
                     ", ".join(self.scan.addresses(subject)),
                     self.scan.mta(subject),
+                    self.scan.release(subject),
                     ", ".join(subject.domains),
                 )
-                words = ("", "runs ", "mail host of ")
+                words = ("", "runs ", "on ", "mail host of ")
                 about = "; ".join(word + part for word, part in zip(words, parts, strict=True) if part)
             else:
                 about = "mail domain, served by " + (", ".join(subject.hosts) or "no host")
