@@ -64,7 +64,7 @@ lab-packages:
 # A laboratory a session: what one group did to its hosts (Sendmail counts connections for ten minutes) is none of the
 # next one's business. The last session takes every file that the others do not name.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
-LOOK   := facts replay_003 replay_004 lab profiles outside_dns outside_smtp inside
+LOOK   := facts replay_003 replay_004 lab profiles outside_dns outside_smtp inside weak
 MEND   := hardened records dkim_signing submission fix
 lab     = $(patsubst %,tests/lab/test_%.py,$(1))
 

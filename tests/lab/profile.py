@@ -31,6 +31,8 @@ class Plan:
 
     records: list[str]
     files: dict[str, str] = field(default_factory=dict)
+    zones: dict[str, list[str]] = field(default_factory=dict)
+    """Zones of other domains of the same owner."""
     signed: bool = False
 
 
@@ -54,6 +56,8 @@ def apply_profile(profile: str, lab: "Lab", host: "Host") -> None:
         host.by_hand = f"MTA={host.mta} RELEASE={host.release}\n{after.read_text(encoding='utf-8')}"
     own = [f"{host.name}. A {host.v4}", f"{host.name}. AAAA {host.v6}", f"@ MX 10 {host.name}."]
     lab.names.zone(host.domain, own + plan.records, signed=plan.signed)
+    if plan.zones:
+        lab.names.zones(plan.zones)
     lab.names.reverse({host.v4: host.name, host.v6: host.name})
 
 
@@ -61,8 +65,15 @@ def _stock(_lab: "Lab", _host: "Host") -> Plan:
     return Plan(records=[])
 
 
+def parked(domain: str) -> str:
+    """The second domain of a weak host's owner, which takes no mail and is said to send some."""
+    return f"parked-{domain}"
+
+
 def _weak(_lab: "Lab", host: "Host") -> Plan:
     # Two SPF records, one with eleven look-ups and +all; of the two selectors in use one is missing, one has 512 bits.
+    # Two records are none, so the parked domain has what can be wrong with a single one, and a DMARC record that asks for
+    # nothing.
     eleven = range(11)
     includes = " ".join(f"include:s{n}.{host.domain}" for n in eleven)
     return Plan(
@@ -71,7 +82,14 @@ def _weak(_lab: "Lab", host: "Host") -> Plan:
             f"@ TXT {txt(f'v=spf1 {includes} +all')}",
             '@ TXT "v=spf1 mx ?all"',
             f'old._domainkey TXT "v=DKIM1; k=rsa; t=y; p={_SHORT_KEY}"',
-        ]
+        ],
+        zones={
+            parked(host.domain): [
+                "@ MX 0 .",
+                f"@ TXT {txt(f'v=spf1 {includes} +all')}",
+                '_dmarc TXT "v=DMARC1; p=none"',
+            ]
+        },
     )
 
 
