@@ -32,10 +32,7 @@ RESERVED_TAGS = {"always", "never", "all", "tagged", "untagged"}
 # these playbooks (reports then say that there is none); every other name has to lead somewhere.
 PLANNED_CHECKS = frozenset(
     [
-        "administrator-default-absent",
         "backup-recent",
-        "outbound-filtered",
-        "outbound-limited",
         "probe-reaches-rcpt",
         "restore-rehearsed",
     ]

@@ -3,8 +3,9 @@
 Without it one stolen password sends as the managing director, and DKIM signs it.
 """
 
-from auditor.evidence.mta_settings import MtaSettings
-from auditor.evidence.postfix import PostfixSettings, split_list
+from auditor.evidence.mta_settings import MtaSettings, takes_logins
+from auditor.evidence.opensmtpd import login_listeners
+from auditor.evidence.postfix import PostfixSettings, login_doors, split_list
 from auditor.evidence.sendmail import SendmailSettings
 from auditor.model import (
     ByHand,
@@ -22,25 +23,23 @@ from auditor.model import (
 
 def judge(settings: MtaSettings) -> Verdict:
     """By each program's own rule for it."""
+    if not takes_logins(settings):
+        return NotApplicable("nobody can log in")
     if settings.postfix:
         return _judge_postfix(settings.postfix)
     if settings.opensmtpd:
-        doors = [line for line in settings.opensmtpd.listeners if " auth" in line]
+        doors = login_listeners(settings.opensmtpd)
         loose = tuple({"listen": line[:120]} for line in doors if " senders " not in line)
         if loose:
             return Failed(f"{len(loose)} listeners let a user send as anybody", loose)
-        return Passed("senders are bound to logins") if doors else NotApplicable("nobody can log in")
+        return Passed("senders are bound to logins")
     if settings.exim:
-        if not settings.exim.authenticators:
-            return NotApplicable("nobody can log in")
         bound = settings.exim.binds_senders
         return Passed("senders are bound to logins") if bound else Failed("a user may send as anybody")
     return _judge_sendmail(settings.sendmail or SendmailSettings())
 
 
 def _judge_sendmail(sendmail: SendmailSettings) -> Verdict:
-    if "AuthMechanisms" not in dict(sendmail.options):
-        return NotApplicable("nobody can log in")
     if sendmail.binds_senders:
         return Passed("senders are bound to logins")
     if sendmail.milters:
@@ -51,9 +50,8 @@ def _judge_sendmail(sendmail: SendmailSettings) -> Verdict:
 
 
 def _judge_postfix(postfix: PostfixSettings) -> Verdict:
-    doors = [door for door in postfix.doors if postfix.get("smtpd_sasl_auth_enable", door) == "yes"]
     loose = []
-    for door in doors:
+    for door in login_doors(postfix):
         words = split_list(postfix.get("smtpd_sender_restrictions", door))
         bound = any(
             word.startswith(("reject_sender_login_mismatch", "reject_authenticated_sender")) for word in words
@@ -69,7 +67,7 @@ def _judge_postfix(postfix: PostfixSettings) -> Verdict:
         return Failed(
             "a user may send as anybody on " + ", ".join(str(row["service"]) for row in loose), tuple(loose)
         )
-    return Passed("senders are bound to logins") if doors else NotApplicable("nobody can log in")
+    return Passed("senders are bound to logins")
 
 
 CHECK = Check.of(

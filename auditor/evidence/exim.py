@@ -31,6 +31,8 @@ class EximSettings:
     """Drivers of the authenticators that serve clients."""
     binds_senders: bool = False
     """Some condition compares the sender with $authenticated_id."""
+    scans: bool = False
+    """Some rule has messages looked through for spam or viruses."""
     dns_lists: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
     """Where it talks to helpers: spamd, clamd, Dovecot's authentication, readsocket."""
@@ -96,6 +98,11 @@ def binds_senders(text: str) -> bool:
             re.MULTILINE,
         )
     )
+
+
+def scans(text: str) -> bool:
+    """`spam = …` or `malware = …` among the conditions."""
+    return bool(re.search(r"^\s*!?\s*(?:spam|malware)\s*=", text, re.MULTILINE))
 
 
 def parse_rate_limits(text: str) -> tuple[str, ...]:

@@ -49,6 +49,17 @@ def trusted_networks(settings: MtaSettings, own_addresses: tuple[str, ...]) -> T
     )
 
 
+def takes_logins(settings: MtaSettings) -> bool:
+    """A client may log in somewhere, and so send to the world."""
+    if settings.postfix:
+        return bool(postfix.login_doors(settings.postfix))
+    if settings.exim:
+        return bool(settings.exim.authenticators)
+    if settings.opensmtpd:
+        return bool(opensmtpd.login_listeners(settings.opensmtpd))
+    return settings.sendmail is not None and "AuthMechanisms" in dict(settings.sendmail.options)
+
+
 def holes(settings: MtaSettings) -> Iterator[tuple[str, str]]:
     """(where, how) a stranger's mail for a foreign domain gets past the rules. "table": a look-up decides."""
     if settings.postfix:

@@ -40,6 +40,7 @@ class OpensmtpdSettings:
     tables: tuple[tuple[str, str], ...] = ()
     """(name, kind or place): file:/etc/aliases, db:…; inline members joined by ", " only where they are networks."""
     filters: tuple[str, ...] = ()
+    """Name, then what it is: `rspamd proc-exec filter-rspamd`."""
     includes: tuple[str, ...] = ()
     """Files that are read besides: rules in them are not seen."""
 
@@ -137,7 +138,7 @@ def parse_smtpd_conf(text: str) -> OpensmtpdSettings:
                 inline = " ".join(rest).strip()
                 tables.append((name, _networks_only(inline) if inline.startswith("{") else rest[0]))
             case ["filter", name, *rest]:
-                filters.append(f"{name} {rest[0]}" if rest else name)
+                filters.append(" ".join([name, *rest])[:200])
             case ["include", name, *_]:
                 includes.append(name)
             case _:
@@ -155,6 +156,11 @@ def parse_smtpd_conf(text: str) -> OpensmtpdSettings:
 def _networks_only(inline: str) -> str:
     members = [word.strip() for word in inline.strip("{} ").split(",")]
     return "{" + ", ".join(word for word in members if re.fullmatch(r"[0-9a-fA-F:./\[\]]+", word)) + "}"
+
+
+def login_listeners(settings: OpensmtpdSettings) -> tuple[str, ...]:
+    """Listeners at which a client may log in."""
+    return tuple(line for line in settings.listeners if " auth" in line)
 
 
 def relaying_rules(settings: OpensmtpdSettings) -> Iterator[MatchRule]:

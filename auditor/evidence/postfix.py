@@ -191,6 +191,11 @@ def relay_holes(settings: PostfixSettings) -> Iterator[tuple[str, str]]:
                 break
 
 
+def login_doors(settings: PostfixSettings) -> tuple[PostfixService, ...]:
+    """Doors at which a client may log in."""
+    return tuple(door for door in settings.doors if settings.get("smtpd_sasl_auth_enable", door) == "yes")
+
+
 def milter_sockets(settings: PostfixSettings) -> Iterator[str]:
     """Sockets of milters, policy services, content filters, SASL and socketmaps, in Postfix's own notation."""
     values = [value for _, value in settings.main] + [value for *_, value in settings.overrides]
@@ -204,9 +209,7 @@ def milter_sockets(settings: PostfixSettings) -> Iterator[str]:
     for value in values:
         yield from re.findall(r"check_policy_service[\s,]+\{?\s*((?:inet|unix):[^\s,}]+)", value)
         yield from (f"inet:{place}" for place in re.findall(r"socketmap:inet:([^\s:,]+:\d+)", value))
-    if settings.get("smtpd_sasl_type") == "dovecot" and any(
-        settings.get("smtpd_sasl_auth_enable", door) == "yes" for door in settings.doors
-    ):
+    if settings.get("smtpd_sasl_type") == "dovecot" and login_doors(settings):
         path = settings.get("smtpd_sasl_path")
         yield path if ":" in path else f"unix:{path}"
 

@@ -120,6 +120,7 @@ def exim_settings(config: Output, limits: Output, session: Output) -> EximSettin
         rate_limits=exim.parse_rate_limits(limits.text() + "\n" + config.text()),
         authenticators=exim.parse_authenticators(config.text()),
         binds_senders=exim.binds_senders(limits.text() + "\n" + config.text()),
+        scans=exim.scans(config.text()),
         dns_lists=lists,
         sockets=sockets,
         stranger=exim.parse_session(session.text(), FOREIGN),
