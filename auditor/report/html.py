@@ -15,7 +15,7 @@ from auditor.report.wording import (
     visible,
     why,
 )
-from auditor.scan import Scan
+from auditor.scan import Look, Scan
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --soft: #5a6472; --paper: #fff; --line: #d8dde3; --box: #f5f7f9;
@@ -87,9 +87,12 @@ def _text(text: str) -> str:
 
 def _about(scan: Scan, subjects: list[Subject]) -> str:
     hosts = sum(isinstance(subject, Host) for subject in subjects)
+    where = {Look.OUTSIDE: "from outside", Look.INSIDE: "inside", Look.EVERYWHERE: "from outside and inside"}
+    # Hosts that gave no way in were seen from outside, whatever the user allowed.
+    look = Look.OUTSIDE if len(scan.not_looked) >= hosts and scan.not_looked else scan.record.look
     return (
         f"{counted(hosts, 'host')}, {counted(len(subjects) - hosts, 'domain')}, "
-        f"{counted(len(scan.findings), 'check')}; looked {scan.record.look} from "
+        f"{counted(len(scan.findings), 'check')}; looked {where[look]} as "
         f"{scan.record.vantage.helo}, {stamp(scan.record.started)}, {scan.seconds:.1f} s; auditor {__version__}"
     )
 

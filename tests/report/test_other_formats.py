@@ -98,3 +98,8 @@ def test_openmetrics_has_one_sample_for_each_finding_and_ends_as_the_format_dema
 def test_openmetrics_labels_cannot_be_broken_out_of():
     sample = openmetrics.render(scan(finding("relay-closed", subject='a"} 0\\'))).splitlines()[2]
     assert 'subject="a\\"} 0\\\\"' in sample
+
+
+def test_html_does_not_claim_to_have_looked_where_there_was_no_way_in():
+    assert "looked from outside as " in html.render(FULL, {}, LINES)
+    assert "looked from outside and inside as " in html.render(scan(), {}, LINES)
