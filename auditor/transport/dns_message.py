@@ -1,9 +1,10 @@
 """DNS messages: questions as octets, and what a reply proves. Pure: nothing here is sent."""
 
 import os
-import random
 import re
 import struct
+from functools import cache
+from typing import NamedTuple
 
 import dns.exception
 import dns.flags
@@ -11,7 +12,9 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
+import dns.wire
 
 from auditor.evidence.dns import Answer, Existence
 from auditor.model import Reason
@@ -26,10 +29,33 @@ MAX_TEXT = 8192
 UDP_PAYLOAD = 1232
 """DNS Flag Day 2020: fits unfragmented everywhere."""
 MAX_CHAIN = 16
-OWN_WORD = dns.flags.RA | dns.flags.AA
+HEADER_LENGTH = 12
+
+# As plain numbers: Python's flags cost a function call for each "and" and "or".
+_OWN_WORD = int(dns.flags.RA | dns.flags.AA)
 """Without either, an empty answer is a referral, which proves nothing."""
+_SECURE = int(dns.flags.AD)
+_ASKING = int(dns.flags.RD | dns.flags.AD)
+_UNCHECKED = int(dns.flags.CD)
+_OPCODE = 0x7800
+_PROVING = (int(dns.rcode.NOERROR), int(dns.rcode.NXDOMAIN))
+_TO_THE_QUESTION = b"\xc0\x0c"
+"""How nearly every record names its owner (RFC 1035 section 4.1.4)."""
+
+
+class Place(NamedTuple):
+    """One record in a message: its TTL, and where its data begins and how long it is."""
+
+    ttl: int
+    start: int
+    size: int
+
+
+Places = list[Place]
 
 _REFUSALS = {dns.rcode.SERVFAIL: Reason.SERVFAIL, dns.rcode.REFUSED: Reason.DNS_REFUSED}
+_END = struct.pack("!HBHHIH", 1, 0, dns.rdatatype.OPT, UDP_PAYLOAD, dns.flags.DO, 0)
+"""Class IN, and the EDNS record (RFC 6891 section 6.1.2)."""
 _USUAL = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
 
@@ -51,18 +77,15 @@ class Question:
     def __init__(self, name: str, kind: str, *, checking_disabled: bool) -> None:
         """Raises CannotLook when the name is none."""
         self._labels = to_labels(name)
-        self._kind = dns.rdatatype.from_text(kind)
-        self._flags = dns.flags.RD | dns.flags.AD | (dns.flags.CD if checking_disabled else 0)
+        self._kind = _number(kind)
+        self._flags = _ASKING | (_UNCHECKED if checking_disabled else 0)
 
+    @property
     def wire(self) -> bytes:
-        """Built by hand: dnspython's builder costs more than the rest of a look-up together.
-
-        The id protects against blind forgery only together with the port, which changes with the socket.
-        """
-        header = struct.pack("!HHHHHH", random.getrandbits(16), self._flags, 1, 0, 0, 1)
-        name = b"".join(bytes((len(label),)) + label for label in self._labels)
-        edns = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, UDP_PAYLOAD, dns.flags.DO, 0)
-        return header + name + struct.pack("!HH", self._kind, 1) + edns
+        """Octets under the id 0. Built by hand: dnspython's builder costs more than the rest of a look-up together."""
+        header = struct.pack("!HHHHHH", 0, self._flags, 1, 0, 0, 1)
+        name = b"".join([bytes((len(label),)) + label for label in self._labels])
+        return header + name + self._kind.to_bytes(2, "big") + _END
 
     def message(self) -> dns.message.QueryMessage:
         """The same as dnspython's own object, for its TCP client."""
@@ -73,6 +96,11 @@ class Question:
         return query
 
 
+@cache
+def _number(kind: str) -> dns.rdatatype.RdataType:
+    return dns.rdatatype.from_text(kind)
+
+
 def parse(wire: bytes, server: str) -> dns.message.Message:
     """Octets to a message. Raises CannotLook for broken ones; dnspython bounds pointers and lengths."""
     try:
@@ -81,85 +109,83 @@ def parse(wire: bytes, server: str) -> dns.message.Message:
         raise CannotLook(Reason.MALFORMED, f"{server} answered with a broken message: {error}") from error
 
 
-def read_absence(wire: bytes, name: str, kind: str) -> Answer | None:
-    """NXDOMAIN and NODATA from the header alone: four answers of five, and parsing is what a look-up costs.
+def read(wire: bytes, name: str, kind: str) -> Answer:
+    """What a reply of at least twelve octets to our own question proves.
 
-    None for everything that has to be read in full, failures too.
+    Only the header and the answer section are read: four answers of five are absences, which stand in the header,
+    and dnspython's whole messages cost more than everything else in a look-up. Raises CannotLook for what proves
+    nothing, and dnspython's exceptions for what is no message.
     """
-    flags, count = int.from_bytes(wire[2:4], "big"), int.from_bytes(wire[6:8], "big")
+    flags, questions, count = struct.unpack("!HHH", wire[2:8])
     code = flags & 0x0F
-    asked_once = wire[4:6] == b"\0\1"
-    if count or not asked_once or code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not flags & OWN_WORD:
-        return None
-    return Answer(
-        name=name,
-        kind=kind,
-        existence=Existence.NXDOMAIN if code else Existence.NODATA,
-        canonical=name,
-        secure=bool(flags & dns.flags.AD),
-    )
-
-
-def read(message: dns.message.Message, name: str, kind: str) -> Answer:
-    """What a reply proves. Raises CannotLook when it proves nothing."""
-    _reject(message)
-    if not isinstance(message, dns.message.QueryMessage) or len(message.question) != 1:
+    if code not in _PROVING:
+        raise _refusal(wire)
+    if flags & _OPCODE or questions != 1:
         raise CannotLook(Reason.MALFORMED, "the reply is not one to a query")
-    owner, ttl, records = _follow(message)
-    if records:
-        existence = Existence.FOUND
-    elif message.rcode() == dns.rcode.NXDOMAIN:
-        existence = Existence.NXDOMAIN
-    else:
-        existence = Existence.NODATA
-    if records and message.rcode() == dns.rcode.NXDOMAIN:
+    if not count and not flags & _OWN_WORD:
+        raise CannotLook(Reason.DNS_REFUSED, "the name server gave a referral: it does not resolve for us")
+    canonical, ttl, places = _follow(wire, count) if count else (name, 0, [])
+    if places and code:
         raise CannotLook(
             Reason.MALFORMED, "the answer contradicts itself: records of a name that does not exist"
         )
     return Answer(
         name=name,
         kind=kind,
-        existence=existence,
-        records=tuple(_text(record) for record in records[:MAX_RECORDS]),
-        omitted=max(0, len(records) - MAX_RECORDS),
-        canonical=owner.to_text(omit_final_dot=True).lower(),
+        existence=Existence.FOUND if places else Existence.NXDOMAIN if code else Existence.NODATA,
+        records=tuple(dict.fromkeys([_text(wire, kind, place) for place in places[:MAX_RECORDS]])),
+        omitted=max(0, len(places) - MAX_RECORDS),
+        canonical=canonical,
         ttl=ttl,
-        secure=bool(message.flags & dns.flags.AD),
+        secure=bool(flags & _SECURE),
     )
 
 
-def _follow(message: dns.message.QueryMessage) -> tuple[dns.name.Name, int, list[dns.rdata.Rdata]]:
-    """End of the CNAME chain, the shortest TTL on the way, and what stands there.
-
-    dnspython's own walk searches the authority section label by label, which costs more than the parsing.
-    """
-    question = message.question[0]
-    sets = {(found.name, found.rdtype): found for found in message.answer}
-    owner = question.name
-    ttls: list[int] = []
-    for _ in range(MAX_CHAIN):
-        found = sets.get((owner, question.rdtype))
-        if found is not None:
-            return owner, min(*ttls, found.ttl, 2**31 - 1), list(found)
-        alias = sets.get((owner, dns.rdatatype.CNAME))
-        if alias is None:
-            return owner, 0, []
-        ttls.append(alias.ttl)
-        owner = alias[0].target
-    raise CannotLook(Reason.MALFORMED, f"{question.name} leads from alias to alias without end")
-
-
-def _reject(message: dns.message.Message) -> None:
+def _refusal(wire: bytes) -> CannotLook:
+    """The word of a server that answered nothing, and its reason (RFC 8914) where it gives one."""
+    message = dns.message.from_wire(wire, ignore_trailing=True)
     code = message.rcode()
-    if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        why = "; ".join(_escape(str(option).encode()) for option in message.extended_errors())
-        word = dns.rcode.to_text(code) + (f" ({why[:200]})" if why else "")
-        raise CannotLook(_REFUSALS.get(code, Reason.PROTOCOL), f"the name server answered {word}")
-    if not message.answer and not message.flags & OWN_WORD:
-        raise CannotLook(Reason.DNS_REFUSED, "the name server gave a referral: it does not resolve for us")
+    why = "; ".join(_escape(str(option).encode()) for option in message.extended_errors())
+    word = dns.rcode.to_text(code) + (f" ({why[:200]})" if why else "")
+    return CannotLook(_REFUSALS.get(code, Reason.PROTOCOL), f"the name server answered {word}")
 
 
-def _text(record: object) -> str:
+def _follow(wire: bytes, count: int) -> tuple[str, int, Places]:
+    """End of the CNAME chain, the shortest TTL on the way, and where the records are."""
+    parser = dns.wire.Parser(wire, HEADER_LENGTH)
+    owner = parser.get_name(decompress=True)
+    wanted, _ = parser.get_struct("!HH")
+    sets = _record_sets(parser, owner, count)
+    ttls = [2**31 - 1]
+    for _ in range(MAX_CHAIN):
+        places = sets.get((owner, wanted)) or sets.get((owner, dns.rdatatype.CNAME)) or []
+        ttls += [place.ttl for place in places]
+        if not places or (owner, wanted) in sets:
+            return owner.to_text(omit_final_dot=True).lower(), min(ttls) if places else 0, places
+        owner = dns.name.from_wire(wire, places[0].start)[0]
+    raise CannotLook(Reason.MALFORMED, f"{owner} leads from alias to alias without end")
+
+
+def _record_sets(
+    parser: dns.wire.Parser, asked: dns.name.Name, count: int
+) -> dict[tuple[dns.name.Name, int], Places]:
+    """The answer section by owner and type; what the records say is not read yet."""
+    sets: dict[tuple[dns.name.Name, int], Places] = {}
+    for _ in range(count):
+        if parser.wire[parser.current : parser.current + 2] == _TO_THE_QUESTION:
+            parser.seek(parser.current + 2)
+            owner = asked
+        else:
+            owner = parser.get_name(decompress=True)
+        kind, family, ttl, size = parser.get_struct("!HHIH")
+        if family == dns.rdataclass.IN:
+            sets.setdefault((owner, kind), []).append(Place(ttl, parser.current, size))
+        parser.seek(parser.current + size)
+    return sets
+
+
+def _text(wire: bytes, kind: str, place: Place) -> str:
+    record = dns.rdata.from_wire(dns.rdataclass.IN, _number(kind), wire, place.start, place.size)
     strings = getattr(record, "strings", None)
     text = _escape(b"".join(strings)) if strings is not None else str(record)
     return text[:MAX_TEXT]
