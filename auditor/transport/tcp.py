@@ -8,8 +8,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from auditor.evidence.tls import TlsSession
@@ -50,41 +49,41 @@ class TcpStream:
         """Facts of the handshake, once there was one."""
         return self._session
 
-    @asynccontextmanager
-    async def _mapped(self) -> AsyncIterator[None]:
-        """One deadline per call, and every failure as CannotLook."""
+    def _deadline(self) -> float:
+        """Of one call, by the clock of the loop. Raises CannotLook after close()."""
         if self._closed:
             raise CannotLook(Reason.CONNECTION_LOST, f"{self._where}: already closed")
-        try:
-            async with asyncio.timeout(self._timeout):
-                yield
-        except OSError as error:
-            raise cannot_look(error, self._where) from error
+        return asyncio.get_running_loop().time() + self._timeout
 
     async def receive(self, limit: int) -> bytes:
         """At least one and at most `limit` bytes; b"" once the far side has closed."""
-        async with self._mapped():
-            loop = asyncio.get_running_loop()
+        deadline = self._deadline()
+        try:
             if self._engine is None:
-                return await loop.sock_recv(self._sock, limit)
+                return await self._take(limit, deadline)
             while True:
                 try:
                     return self._engine.read(limit)
                 except ssl.SSLWantReadError:
-                    await self._exchange()
+                    await self._exchange(deadline)
                 except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                     return b""  # with or without close_notify: SMTP ends by QUIT, not by TLS
+        except OSError as error:
+            raise cannot_look(error, self._where) from error
 
     async def send(self, data: bytes) -> None:
         """Write all of it."""
-        async with self._mapped():
+        deadline = self._deadline()
+        try:
             if self._engine is None:
-                await asyncio.get_running_loop().sock_sendall(self._sock, data)
+                await self._give(data, deadline)
                 return
             view = memoryview(data)
             while view:
                 view = view[self._engine.write(view) :]
-                await self._flush()
+                await self._flush(deadline)
+        except OSError as error:
+            raise cannot_look(error, self._where) from error
 
     async def start_tls(self, offer: TlsOffer) -> TlsSession:
         """Shake hands. Raises CannotLook(TLS_FAILED) when there is no session."""
@@ -94,41 +93,81 @@ class TcpStream:
             )
         except (ssl.SSLError, ValueError) as error:
             raise CannotLook(Reason.UNSUPPORTED, f"this OpenSSL cannot offer that: {error}") from error
-        async with self._mapped():
-            while True:
-                try:
-                    engine.do_handshake()
-                    break
-                except ssl.SSLWantReadError:
-                    if self._incoming.eof:
-                        raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "hung up in the handshake") from None
-                    await self._exchange()
-                except ssl.SSLError as error:
-                    with contextlib.suppress(OSError):
-                        await self._flush()  # our alert tells the server's log why
-                    if error.reason in _OUR_OWN_LACK:
-                        raise CannotLook(
-                            Reason.UNSUPPORTED, f"this OpenSSL cannot: {error.reason}"
-                        ) from error
-                    raise
-            await self._flush()
+        deadline = self._deadline()
+        try:
+            await self._shake_hands(engine, deadline)
+        except OSError as error:
+            raise cannot_look(error, self._where) from error
         self._engine = engine
         self._session = describe(engine, offer, _utc())
         return self._session
 
-    async def _flush(self) -> None:
+    async def _shake_hands(self, engine: ssl.SSLObject, deadline: float) -> None:
+        while True:
+            try:
+                engine.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                if self._incoming.eof:
+                    raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "hung up in the handshake") from None
+                await self._exchange(deadline)
+            except ssl.SSLError as error:
+                with contextlib.suppress(OSError):
+                    await self._flush(deadline)  # our alert tells the server's log why
+                if error.reason in _OUR_OWN_LACK:
+                    raise CannotLook(Reason.UNSUPPORTED, f"this OpenSSL cannot: {error.reason}") from error
+                raise
+        await self._flush(deadline)
+
+    async def _flush(self, deadline: float) -> None:
         pending = self._outgoing.read()
         if pending:
-            await asyncio.get_running_loop().sock_sendall(self._sock, pending)
+            await self._give(pending, deadline)
 
-    async def _exchange(self) -> None:
+    async def _exchange(self, deadline: float) -> None:
         """Hand over what OpenSSL has to say, then one chunk of what the far side says."""
-        await self._flush()
-        chunk = await asyncio.get_running_loop().sock_recv(self._sock, _CHUNK)
+        await self._flush(deadline)
+        chunk = await self._take(_CHUNK, deadline)
         if chunk:
             self._incoming.write(chunk)
         else:
             self._incoming.write_eof()
+
+    async def _take(self, limit: int, deadline: float) -> bytes:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return self._sock.recv(limit)
+            except BlockingIOError:
+                await self._until(loop.add_reader, loop.remove_reader, deadline)
+
+    async def _give(self, data: bytes, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                data = data[self._sock.send(data) :]
+            if not data:
+                return
+            await self._until(loop.add_writer, loop.remove_writer, deadline)
+
+    async def _until(
+        self, watch: Callable[..., object], unwatch: Callable[[int], object], deadline: float
+    ) -> None:
+        """Wait for the socket. The loop's own coroutines for sockets below asyncio.timeout() take three times as long.
+
+        Raises TimeoutError.
+        """
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+        number = self._sock.fileno()
+        watch(number, _wake, ready)
+        alarm = loop.call_at(deadline, _give_up, ready)
+        try:
+            await ready
+        finally:
+            alarm.cancel()
+            if self._sock.fileno() == number:
+                unwatch(number)
 
     async def close(self) -> None:
         """Hang up. Never raises."""
@@ -144,6 +183,16 @@ class TcpStream:
         finally:
             self._sock.close()
             self._on_close()
+
+
+def _wake(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def _give_up(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_exception(TimeoutError())
 
 
 async def dial(address: str, port: int, *, timeout: float, first: bytes = b"") -> socket.socket:
