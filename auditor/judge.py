@@ -47,10 +47,10 @@ class Evidence:
 
     def get(self, subject: Subject, kind: type[T]) -> T | Unavailable:
         """The piece, or why there is none."""
-        return self.pieces.get(  # type: ignore[return-value]  # keyed by its own type
-            (type(subject), subject.name, kind),
-            Unavailable(Reason.NOT_ASKED, f"{kind.__name__} was not collected"),
-        )
+        piece = self.pieces.get((type(subject), subject.name, kind))
+        if piece is None:
+            return Unavailable(Reason.NOT_ASKED, f"{kind.__name__} was not collected")
+        return piece  # type: ignore[return-value]  # keyed by its own type
 
     def host(self, name: str) -> Host | None:
         """The host of this scan with that name."""
@@ -75,8 +75,12 @@ def _argument(need: Need, subject: Subject, evidence: Evidence) -> Any:
 
 def judge(check: Check, subject: Subject, registry: Registry, evidence: Evidence) -> Finding:
     """One check on one subject."""
+    return _judge(check, registry.needs(check), subject, evidence)
+
+
+def _judge(check: Check, needs: Iterable[Need], subject: Subject, evidence: Evidence) -> Finding:
     arguments = []
-    for need in registry.needs(check):
+    for need in needs:
         argument = _argument(need, subject, evidence)
         if isinstance(argument, Unavailable) and not need.optional:
             return _finding(check, subject, Inconclusive(argument.detail, argument.reason))
@@ -91,8 +95,8 @@ def judge(check: Check, subject: Subject, registry: Registry, evidence: Evidence
 def judge_all(checks: Iterable[Check], registry: Registry, evidence: Evidence) -> tuple[Finding, ...]:
     """Every check on every subject of its kind, in the order of the checks."""
     return tuple(
-        judge(check, subject, registry, evidence)
-        for check, kind in [(check, registry.subject_of(check)) for check in checks]
+        _judge(check, needs, subject, evidence)
+        for check, needs, kind in [(c, registry.needs(c), registry.subject_of(c)) for c in checks]
         for subject in evidence.subjects
         if isinstance(subject, kind)
     )

@@ -236,12 +236,13 @@ def conclude(record: Record, registry: Registry) -> Scan:
     closed = (
         {} if record.asked_by_name else {name: s for name, s in subjects.items() if not _open(s, subjects)}
     )
+    inside = {check.id for check in checks if registry.looks_inside(check)}
     left_out: dict[str, int] = dict.fromkeys((name for _, name in closed), 0)
     by_subject: dict[tuple[str, str], list[Finding]] = {}
     questions: list[OpenQuestion] = []
     for finding in judge_all(checks, registry, record.evidence):
         name = (Host if finding.subject_kind == "host" else Domain, finding.subject)
-        if name in closed and registry.looks_inside(registry.checks[finding.check]):
+        if name in closed and finding.check in inside:
             left_out[finding.subject] += 1
             continue
         variable = registry.checks[finding.check].asks
