@@ -86,15 +86,15 @@ async def _discover_one(named: Target, network: Network) -> tuple[Subject, ...]:
             Host(name=target, addresses=(target,), domains=said.domains, ssh=ssh, declared=said),
             *(Domain(name=name, hosts=(target,), declared=said) for name in said.domains),
         )
-    exists = await _exists(target, network)
     if declared is None:
-        hosts = await _served_by(target, network, exists=exists)
+        hosts = await _served_by(target, network)
         if hosts is not None:
             return (
                 Domain(name=target, hosts=hosts),
                 *(Host(name=name, domains=(target,), ssh=_way_into(name, hosts, ssh)) for name in hosts),
             )
     domains = said.domains or await _domain_of(target, network)
+    exists = await _exists(target, network)
     # An inventory name that the DNS does not know is reached where ansible reaches it.
     addresses = (ssh.host,) if ssh is not None and not exists and is_address(ssh.host) else ()
     return (
@@ -103,16 +103,14 @@ async def _discover_one(named: Target, network: Network) -> tuple[Subject, ...]:
     )
 
 
-async def _served_by(name: str, network: Network, *, exists: bool) -> tuple[str, ...] | None:
+async def _served_by(name: str, network: Network) -> tuple[str, ...] | None:
     """The mail hosts of a domain; None for what is a host and no domain.
 
     Without MX the domain's own address takes its mail (RFC 5321 section 5.1), with a null MX nobody does (RFC 7505).
     """
-    mx, has_mx, is_zone = await asyncio.gather(
-        _mx(name, network), _found(name, "MX", network), _may_be_zone(name, network)
-    )
-    if mx or has_mx:
-        return mx
+    if await _found(name, "MX", network):
+        return await _mx(name, network)
+    exists, is_zone = await asyncio.gather(_exists(name, network), _may_be_zone(name, network))
     if is_zone:
         return (name,) if exists else ()
     return None if exists or await _domain_of(name, network) else ()
