@@ -33,7 +33,7 @@ def judge(names: MailNames) -> Verdict:
         return Inconclusive(f"{blind.name}: {blind.unknown.detail}", blind.unknown.reason)
     if not names.names:
         return NotApplicable("no record of the domain points at another name")
-    return Passed(f"{counted(len(names.names), 'name')}, and nothing points at one that is gone")
+    return Passed(f"{counted(len(names.names), 'name')} in the records of the domain, none of them gone")
 
 
 CHECK = Check.of(

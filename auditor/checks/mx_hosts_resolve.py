@@ -50,7 +50,7 @@ def judge(mx: MailExchangers) -> Verdict:
     if blind is not None and blind.unknown is not None:
         return Inconclusive(f"{blind.name}: {blind.unknown.detail}", blind.unknown.reason)
     return Passed(
-        f"{counted(len(mx.exchangers), 'MX host')} with an address each",
+        f"{counted(len(mx.exchangers), 'MX host')}, none without an address",
         tuple({"host": h.name} for h in mx.exchangers),
     )
 

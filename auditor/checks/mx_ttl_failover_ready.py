@@ -19,7 +19,7 @@ def judge(mx: MailExchangers) -> Verdict:
     if mx.ttl > LONGEST:
         return Failed(f"senders keep the MX records for {mx.ttl} s", ({"ttl": mx.ttl},))
     return Passed(
-        f"the MX records have {mx.ttl} s left to live, {LONGEST} at most are right", ({"ttl": mx.ttl},)
+        f"the TTL of the MX records is {mx.ttl} s, at most {LONGEST} s are right", ({"ttl": mx.ttl},)
     )
 
 

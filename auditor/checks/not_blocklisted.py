@@ -45,7 +45,7 @@ def judge(answers: BlocklistAnswers) -> Verdict:
         return Inconclusive("the host has neither a public address nor a name", Reason.NO_ADDRESS)
     if not alive:
         return Inconclusive("no list is alive from here", Reason.UNREACHABLE)
-    return Passed(f"not on {counted(len({zone.zone for zone in alive}), 'list')} that answered")
+    return Passed(f"listed nowhere; {counted(len({zone.zone for zone in alive}), 'list')} answered")
 
 
 CHECK = Check.of(

@@ -26,9 +26,10 @@ def judge(sessions: SmtpSessions) -> Verdict:
 
 def _how(given: Observation) -> str:
     """252 alone is right (RFC 5321 3.5.3); that a made-up name gets another answer is what tells."""
-    made_up = (
-        f", and a made-up one with {str(given['made_up']).partition(': ')[2]}" if given["made_up"] else ""
-    )
+    denied = str(given["made_up"]).partition(": ")[2]
+    if not given["known"]:
+        return f"{given['command']} tells which mailboxes do not exist: {denied}"
+    made_up = f", and a made-up one with {denied}" if denied else ""
     return f"{given['command']} answers a mailbox that exists with {given['known']}{made_up}"
 
 

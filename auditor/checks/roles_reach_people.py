@@ -17,7 +17,11 @@ def judge(aliases: Aliases) -> Verdict:
     for role in ROLES:
         ends = aliases.ends(role)
         if ends <= NOBODY or role in ends:
-            why = "no alias" if role in ends else "ends with " + ", ".join(sorted(ends))
+            why = (
+                "no alias"
+                if role in ends
+                else "ends with " + ", ".join(sorted(ends)) + ", which nobody reads"
+            )
             rows.append({"role": role, "fault": why})
     if rows:
         return Failed("; ".join(f"{row['role']}: {row['fault']}" for row in rows), tuple(rows))

@@ -24,7 +24,7 @@ from auditor.model import (
 def judge(settings: MtaSettings) -> Verdict:
     """By each program's own rule for it."""
     if not takes_logins(settings):
-        return NotApplicable("nobody can log in")
+        return NotApplicable("nobody can log in to send")
     if settings.postfix:
         return _judge_postfix(settings.postfix)
     if settings.opensmtpd:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from auditor.evidence import opensmtpd, postfix
+from auditor.evidence import opensmtpd, postfix, sendmail
 from auditor.evidence.exim import EximSettings
 from auditor.evidence.exim import split_list as split_exim_list
 from auditor.evidence.mta import Mta, TrustedNetworks, sort_networks
@@ -57,7 +57,7 @@ def takes_logins(settings: MtaSettings) -> bool:
         return bool(settings.exim.authenticators)
     if settings.opensmtpd:
         return bool(opensmtpd.login_listeners(settings.opensmtpd))
-    return settings.sendmail is not None and "AuthMechanisms" in dict(settings.sendmail.options)
+    return settings.sendmail is not None and sendmail.takes_logins(settings.sendmail)
 
 
 def holes(settings: MtaSettings) -> Iterator[tuple[str, str]]:

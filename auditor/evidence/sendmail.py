@@ -31,6 +31,8 @@ class SendmailSettings:
     """Keys of the access map with the value RELAY."""
     client_limits: tuple[tuple[str, str], ...] = ()
     """("ClientConn", "10"), ("ClientRate", "10"): limits of the access map that hold for every client."""
+    sasl_accounts: int | None = 0
+    """Accounts in /etc/sasldb2, who log in by DIGEST-MD5 or CRAM-MD5; None where nothing could list them."""
     dns_lists: tuple[str, ...] = ()
     binds_senders: bool = False
     """The local rules for MAIL FROM look at the login."""
@@ -43,6 +45,11 @@ class SendmailSettings:
         if "$# error" not in self.stranger:
             return False if self.stranger else None
         return True if "relay" in self.stranger.lower() else None
+
+
+def takes_logins(settings: SendmailSettings) -> bool:
+    """Somebody can log in. Without AuthMechanisms AUTH is offered all the same, for the accounts of the SASL database."""
+    return "AuthMechanisms" in dict(settings.options) or settings.sasl_accounts != 0
 
 
 def parse_cf(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], tuple[str, ...]]:

@@ -132,7 +132,10 @@ def version_shown(banner: str) -> str | None:
 
 
 def disclosures(door: Door, session: Session) -> Iterator[Observation]:
-    """VRFY that tells a real mailbox from a made-up one, EXPN that answers. 252 says nothing: RFC 5321 3.5.3."""
+    """VRFY that tells a real mailbox from a made-up one, EXPN that answers. 252 says nothing: RFC 5321 3.5.3.
+
+    "No such mailbox" gives as much away: who says so of one name says something else of another.
+    """
     answers = dict(session.questions)
     verify = [(q, a) for q, a in answers.items() if q.startswith("VRFY") and isinstance(a, Reply)]
     if len(verify) == 2:
@@ -144,6 +147,13 @@ def disclosures(door: Door, session: Session) -> Iterator[Observation]:
                 "known": str(known),
                 "made_up": f"{question}: {random}",
             }
+    elif verify and meaning_of(verify[0][1]) is Meaning.NO_SUCH_MAILBOX:
+        yield {
+            "address": door.address,
+            "command": "VRFY",
+            "known": "",
+            "made_up": f"{verify[0][0]}: {verify[0][1]}",
+        }
     expand = next((answer for question, answer in answers.items() if question.startswith("EXPN")), None)
     if isinstance(expand, Reply) and expand.code == 250:
         yield {"address": door.address, "command": "EXPN", "known": str(expand), "made_up": ""}

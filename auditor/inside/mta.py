@@ -1,5 +1,7 @@
 """Which mail program runs and what it was told, read with the program's own tools."""
 
+import re
+
 from auditor.evidence import exim, opensmtpd, postfix, sendmail
 from auditor.evidence.exim import EximSettings
 from auditor.evidence.mta import (
@@ -69,6 +71,18 @@ SENDMAIL_ACCESS = Command(
     ),
     root=True,
 )
+SASL_ACCOUNTS = Command(
+    id="sasl-accounts",
+    # Only how many: the names are nobody's business, and without the file there are none.
+    argv=(
+        "sh",
+        "-c",
+        _IF_SENDMAIL
+        + "[ -e /etc/sasldb2 ] || { echo 0; exit; }; command -v sasldblistusers2 > /dev/null || exit 0; "
+        "sasldblistusers2 | grep -c ': userPassword$' || :",
+    ),
+    root=True,
+)
 SENDMAIL_TEST = Command(
     id="sendmail-test-mode",
     argv=("sh", "-c", _IF_SENDMAIL + "exec $p -bt"),
@@ -133,8 +147,8 @@ def opensmtpd_settings(conf: Output) -> OpensmtpdSettings:
     return opensmtpd.parse_smtpd_conf(conf.text())
 
 
-@reads(SENDMAIL_CF, SENDMAIL_ACCESS, SENDMAIL_TEST)
-def sendmail_settings(cf: Output, access: Output, test: Output) -> SendmailSettings:
+@reads(SENDMAIL_CF, SENDMAIL_ACCESS, SASL_ACCOUNTS, SENDMAIL_TEST)
+def sendmail_settings(cf: Output, access: Output, accounts: Output, test: Output) -> SendmailSettings:
     """The built sendmail.cf, not the m4 file it came from; and its rules, asked in test mode."""
     options, milters, lists = sendmail.parse_cf(cf.text())
     relay_domains, stranger = sendmail.parse_test_mode(test.text())
@@ -144,10 +158,16 @@ def sendmail_settings(cf: Output, access: Output, test: Output) -> SendmailSetti
         relay_domains=relay_domains,
         relaying_entries=sendmail.parse_access(access.text()),
         client_limits=sendmail.client_limits(cf.text(), access.text()),
+        sasl_accounts=_count(accounts.text()),
         dns_lists=lists,
         binds_senders=sendmail.binds_senders(cf.text()),
         stranger=stranger,
     )
+
+
+def _count(text: str) -> int | None:
+    number = re.fullmatch(r"\s*([0-9]{1,9})\s*", text)
+    return int(number[1]) if number else None
 
 
 @reads()

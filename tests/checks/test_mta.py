@@ -262,7 +262,9 @@ AUTH = "submission/inet/smtpd_sasl_auth_enable = yes\n"
         (of_exim(), NotApplicable),
         (of_exim(authenticators=("plaintext",)), Failed),
         (of_exim(authenticators=("plaintext",), binds_senders=True), Passed),
-        (of_sendmail(), NotApplicable),
+        (of_sendmail(sasl_accounts=0), NotApplicable),
+        (of_sendmail(sasl_accounts=2), Failed),
+        (of_sendmail(sasl_accounts=None), Failed),
         (of_sendmail(options=(("AuthMechanisms", "PLAIN"),)), Failed),
         (of_sendmail(options=(("AuthMechanisms", "PLAIN"),), binds_senders=True), Passed),
         (

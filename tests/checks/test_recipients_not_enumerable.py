@@ -37,6 +37,14 @@ async def test_a_server_that_gives_mailboxes_away_fails(verbs: dict[str, str]):
     assert finding.status is Status.FAILED
 
 
+async def test_saying_that_a_mailbox_does_not_exist_gives_as_much_away():
+    finding = await find(
+        "recipients-not-enumerable", network(smtp=MailServer(verbs={KNOWN: "550 5.1.1 User unknown"}))
+    )
+    assert finding.status is Status.FAILED
+    assert finding.summary == "VRFY tells which mailboxes do not exist: 550 5.1.1 User unknown"
+
+
 async def test_both_answers_are_told_because_252_alone_says_nothing():
     verbs = {KNOWN: "252 2.0.0 postmaster", MADE_UP: "550 5.1.1 unknown user"}
     finding = await find("recipients-not-enumerable", network(smtp=MailServer(verbs=verbs)))
