@@ -13,6 +13,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run also what is marked trial: written, and not yet seen green as a whole on a quiet machine",
     )
+    parser.addoption(
+        "--rewrite-golden",
+        action="store_true",
+        help="write what stock hosts show now over tests/lab/golden, to be read line by line before it is committed",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -39,7 +39,7 @@ NO_FILTERS = (
 def judge(settings: MtaSettings, helpers: MailHelpers) -> Verdict:
     """Exim filters in its own rules; the others through milters, content filters and filter programs."""
     if not takes_logins(settings):
-        return NotApplicable("nobody can log in")
+        return NotApplicable("nobody can log in to send")
     if settings.exim and settings.exim.scans:
         return Passed("a rule has messages looked through")
     asked = {} if settings.exim else login_helpers(settings, helpers)

@@ -34,7 +34,7 @@ BY_HAND = (
 def judge(settings: MtaSettings, helpers: MailHelpers, files: SendingLimits, host: Host) -> Verdict:
     """The strictest limit counts, against mail_limits where the inventory has it."""
     if not takes_logins(settings):
-        return NotApplicable("nobody can log in")
+        return NotApplicable("nobody can log in to send")
     seen = in_force(settings, helpers, files)
     rows = tuple({"program": limit.program, "limit": limit.text} for limit in seen.limits)
     by_hand = BY_HAND if settings.opensmtpd or settings.sendmail else None
