@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -63,35 +63,37 @@ class Site:
         except (CannotReach, NotThatType, NoDialogue) as error:
             return Outcome.unknown(str(error))
 
-    def scan(self, check: str, state: State) -> Outcome:  # noqa: ARG002 - World's signature
+    def scan(self, checks: Sequence[str], state: State) -> Mapping[str, Outcome]:  # noqa: ARG002 - World's signature
         """See World. A process of its own, so that a bug of the scanner is unknown here and not the end of us."""
+        report = self._report(checks)
+        return {
+            check: report if isinstance(report, Outcome) else verdict(report, check, self.host)
+            for check in checks
+        }
+
+    def _report(self, checks: Sequence[str]) -> Mapping[str, Any] | Outcome:
+        """The scan as JSON, or why there is none."""
+        only = [word for check in checks for word in ("--only", check)]
         with tempfile.TemporaryDirectory(prefix="auditor-") as private:
             inventory = self.inventory or _inventory(Path(private), self.host, self.target)
-            argv = [
-                sys.executable,
-                "-m",
-                "auditor",
-                "scan",
-                self.host,
-                "-i",
-                str(inventory),
-                "--only",
-                check,
-                "--format",
-                "json",
-            ]
+            argv = [sys.executable, "-m", "auditor", "scan", self.host, "-i", str(inventory)]
             try:
-                ran = subprocess.run(argv, capture_output=True, check=False, timeout=_SCAN_SECONDS)
+                ran = subprocess.run(
+                    [*argv, *only, "--format", "json"],
+                    capture_output=True,
+                    check=False,
+                    timeout=_SCAN_SECONDS,
+                )
             except (subprocess.TimeoutExpired, OSError) as error:
                 return Outcome.unknown(f"the scan did not end ({type(error).__name__})")
-            try:
-                report = json.loads(ran.stdout)
-            except ValueError:
-                said = ran.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
-                return Outcome.unknown(
-                    f"the scan gave no report: {said[-1][:200] if said else f'exit {ran.returncode}'}"
-                )
-        return verdict(report, check, self.host)
+        try:
+            report: Mapping[str, Any] = json.loads(ran.stdout)
+        except ValueError:
+            said = ran.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
+            return Outcome.unknown(
+                f"the scan gave no report: {said[-1][:200] if said else f'exit {ran.returncode}'}"
+            )
+        return report
 
     def play(self, playbook: str, extra: Mapping[str, str | int | bool], *, check_mode: bool) -> Played:
         """See World."""

@@ -1,6 +1,6 @@
 """Everything outside the incident's own directory that a step may touch, as one small Protocol."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -76,8 +76,8 @@ class World(Protocol):
         """The size of the queue now, or None when it cannot be seen."""
         ...
 
-    def scan(self, check: str, state: State) -> Outcome:
-        """A fresh scan of one check on the incident's host."""
+    def scan(self, checks: Sequence[str], state: State) -> Mapping[str, Outcome]:
+        """A fresh scan of these checks on the incident's host: one scan, because some hosts count connections."""
         ...
 
     def play(self, playbook: str, extra: Mapping[str, str | int | bool], *, check_mode: bool) -> Played:

@@ -1,7 +1,7 @@
 """A world for the engine that is a temporary directory: commands run here, probes say what the test wrote down."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from auditor.runbook.book import collect
@@ -63,6 +63,7 @@ class FakeWorld:
         self.remote = LocalRemote(folder)
         self.probes: dict[str, Outcome] = {}
         self.scans: dict[str, Outcome] = {}
+        self.scanned: list[tuple[str, ...]] = []
         self.plays: list[tuple[str, dict, bool]] = []
         self.played = [Played(good=True, changed=0, output="ok")]
         self.slept = 0.0
@@ -74,8 +75,9 @@ class FakeWorld:
     def queue(self, state: State) -> Measured | None:
         return self.measured
 
-    def scan(self, check: str, state: State) -> Outcome:
-        return self.scans.get(check, Outcome.ok())
+    def scan(self, checks: Sequence[str], state: State) -> Mapping[str, Outcome]:
+        self.scanned.append(tuple(checks))
+        return {check: self.scans.get(check, Outcome.ok()) for check in checks}
 
     def play(self, playbook, extra, *, check_mode):
         self.plays.append((playbook, dict(extra), check_mode))

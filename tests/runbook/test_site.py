@@ -122,11 +122,22 @@ def test_a_finding_about_the_host_outweighs_those_about_others():
 
 def test_a_scan_that_gives_no_report_is_unknown_and_says_why(site, monkeypatch):
     Programs(monkeypatch, json.dumps(report({"status": "passed"})).encode())
-    assert site.scan("relay-closed", State()).result is Progress.OK
+    assert site.scan(["relay-closed"], State())["relay-closed"].result is Progress.OK
     Programs(monkeypatch, b"")
-    assert site.scan("relay-closed", State()).result is Progress.UNKNOWN
+    assert site.scan(["relay-closed"], State())["relay-closed"].result is Progress.UNKNOWN
     Programs(monkeypatch, error=subprocess.TimeoutExpired("auditor", 1))
-    assert site.scan("relay-closed", State()).result is Progress.UNKNOWN
+    assert site.scan(["relay-closed"], State())["relay-closed"].result is Progress.UNKNOWN
+
+
+def test_several_checks_are_asked_in_one_scan_and_each_gets_its_own_answer(site, monkeypatch):
+    found = report({"status": "passed"}, {"status": "failed", "check": "abuse-accepted"})
+    programs = Programs(monkeypatch, json.dumps(found).encode())
+    seen = site.scan(["relay-closed", "abuse-accepted"], State())
+    assert {check: outcome.result for check, outcome in seen.items()} == {
+        "relay-closed": Progress.OK,
+        "abuse-accepted": Progress.FAILED,
+    }
+    assert len(programs.calls) == 1
 
 
 class Broken:
