@@ -131,8 +131,13 @@ def is_done(step: Step, state: State) -> bool:
 
 
 def following(book: Book, state: State) -> Step | None:
-    """The step to do now: the first that is neither done nor excluded, waiting ones aside; None when all is done."""
+    """The step to do now: the first that is neither done nor excluded, waiting ones aside; None when all is done.
+
+    A runbook that awaits others goes on when they have nothing left but waiting; the frame's last half is last.
+    """
     waiting: Step | None = None
+    later: dict[str, Step] = {}
+    frames = {runbook.front.frame for runbook in book.runbooks.values()}
     for step in book.steps:
         if is_done(step, state):
             continue
@@ -144,8 +149,12 @@ def following(book: Book, state: State) -> Step | None:
             continue
         if waiting is not None and missing(step, book, state):
             continue
-        return step
-    return waiting
+        if step.runbook in state.awaiting:
+            later.setdefault(step.runbook, step)
+            continue
+        if not (later and step.runbook in frames):
+            return step
+    return next(reversed(later.values()), waiting)
 
 
 def missing(step: Step, book: Book, state: State) -> list[str]:

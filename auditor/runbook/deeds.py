@@ -165,11 +165,12 @@ def _ansible(desk: Desk, step: Step, given: Given) -> Outcome:
     outcome = _play(desk, step, step.words.play, step.words.args, given.out)
     if outcome.result is not Progress.OK:
         return outcome
-    again = desk.world.play(
-        step.words.play, _extra(desk, step, step.words.play, step.words.args), check_mode=True
-    )
-    if not again.good or again.changed:
-        return Outcome.failed(f"a second run would change {again.changed} things: it did not settle")
+    if not step.words.urgent:
+        again = desk.world.play(
+            step.words.play, _extra(desk, step, step.words.play, step.words.args), check_mode=True
+        )
+        if not again.good or again.changed:
+            return Outcome.failed(f"a second run would change {again.changed} things: it did not settle")
     _ask_after(desk, step)
     return Outcome.ok()
 

@@ -143,6 +143,7 @@ class Engine:
         deeds.ask_before(desk, step)
         if (
             step.words.kind is Kind.ANSIBLE
+            and not step.words.urgent
             and (rehearsed := deeds.rehearse(desk, step)).result is not Progress.OK
         ):
             desk.incident.record("step.start", desk.place(step))
@@ -223,9 +224,10 @@ class Engine:
         if option.runbook is not None:
             rest = [one for one in self.desk.book.steps if one.runbook == step.runbook]
             over = [key(one) for one in rest[[one.id for one in rest].index(step.id) + 1 :]]
-            self.desk.incident.record(
-                "jump", self.desk.place(step), {"to": f"{option.runbook}/", "over": over}
-            )
+            there: dict[str, Any] = {"to": f"{option.runbook}/", "over": [] if option.back else over}
+            if option.back:
+                there["back"] = step.runbook
+            self.desk.incident.record("jump", self.desk.place(step), there)
             self.follow(option.runbook)
 
     def follow(self, name: str) -> None:

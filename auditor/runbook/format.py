@@ -78,6 +78,8 @@ class Option(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     goto: str | None = None
     runbook: str | None = None
+    back: bool = False
+    """After the other runbook the rest of this one is done; else that one stands in its place."""
     next: bool = False
     help: str = ""
 
@@ -106,6 +108,7 @@ class StepWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     danger: Danger = Danger.NONE
     timeout: str | None = None
     idempotent: bool = False
+    urgent: bool = False
     needs: tuple[str, ...] = ()
     gate: tuple[str, ...] = ()
     when: str | None = None

@@ -29,7 +29,7 @@ _ANYWHERE: Final = frozenset(
 _KEYS: Final[dict[Kind, frozenset[str]]] = {
     Kind.MANUAL: frozenset({"danger", "undo", "temporary"}),
     Kind.COMMAND: frozenset({"danger", "idempotent", "capture", "preview", "temporary"}),
-    Kind.ANSIBLE: frozenset({"danger", "idempotent", "play", "args", "undo", "temporary"}),
+    Kind.ANSIBLE: frozenset({"danger", "idempotent", "urgent", "play", "args", "undo", "temporary"}),
     Kind.PROBE: frozenset(),
     Kind.EVIDENCE: frozenset({"set", "two_copies"}),
     Kind.DECISION: frozenset({"question", "options", "default_after"}),
@@ -123,6 +123,10 @@ def kinds(runbook: Runbook, around: Surroundings) -> Iterator[Problem]:
                 yield Problem(step.line, f"{step.id}: a {words.kind} step needs {key}")
         if words.kind is Kind.WAIT and not (words.duration or words.recheck):
             yield Problem(step.line, f"{step.id}: a wait step needs for or recheck")
+        if words.urgent and not any(one.probe for one in words.verify):
+            yield Problem(
+                step.line, f"{step.id}: an urgent step is verified by a probe, since it is not rehearsed"
+            )
         if words.kind is Kind.MANUAL and not step.boxes:
             yield Problem(step.line, f"{step.id}: a manual step lists its actions as - [ ] boxes")
         yield from _decision(step)
@@ -138,6 +142,8 @@ def _decision(step: Step) -> Iterator[Problem]:
             yield Problem(
                 step.line, f"{step.id}: option {name} leads to exactly one of goto, runbook and next: true"
             )
+        if option.back and option.runbook is None:
+            yield Problem(step.line, f"{step.id}: option {name} comes back from a runbook, and names none")
     if words.default_after is not None and words.default_after.option not in words.options:
         yield Problem(
             step.line, f"{step.id}: default_after names {words.default_after.option}, which is no option"

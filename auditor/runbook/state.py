@@ -117,6 +117,8 @@ class State:
     previews: Mapping[str, Preview] = field(default_factory=dict)
     failed_undo: str = ""
     """The step whose way back did not work; nothing else is done until it did or somebody answers for it."""
+    awaiting: frozenset[str] = frozenset()
+    """Runbooks of which a decision put others first."""
     removed: tuple[str, ...] = ()
     """Evidence files that list what destructive steps removed."""
     messages: Mapping[str, Instant] = field(default_factory=dict)
@@ -238,7 +240,8 @@ def _jump(state: State, entry: Entry) -> State:
             state = _with_step(
                 state, key, progress=Progress.PASSED_OVER, ended=entry.at, reason=f"decided at {entry.step}"
             )
-    return state
+    back = {str(entry.data["back"])} if "back" in entry.data else set()
+    return replace(state, awaiting=state.awaiting | back)
 
 
 def _values(state: State, entry: Entry) -> State:

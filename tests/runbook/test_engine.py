@@ -299,6 +299,25 @@ def test_a_decision_may_lead_to_another_runbook_in_the_same_incident(tmp_path):
     assert site.state.steps["test/last"].progress is Progress.PASSED_OVER
 
 
+def test_another_runbook_may_come_first_and_the_rest_of_this_one_after_it(tmp_path):
+    (tmp_path / "runbooks").mkdir()
+    frame = runbook(touch("frame-declare"), name="frame") + "\n## Body\n\n## Close\n\n" + touch("frame-close")
+    (tmp_path / "runbooks" / "frame.md").write_text(frame)
+    watch = step("watch", "kind: wait\nrole: ops\nrecheck: [1h]\nverify:\n  - probe: queue.held")
+    (tmp_path / "runbooks" / "other.md").write_text(
+        runbook(touch("cause"), watch, touch("cure"), name="other")
+    )
+    text = runbook(
+        DECIDE.replace("{goto: last}", "{runbook: other, back: true}"), touch("last"), more="frame: frame\n"
+    )
+    site = Site(tmp_path, text, {"broken-in": {"choose": "yes"}})
+    order = [site.next()[0] for _ in range(7)]
+    assert order == ["frame-declare", "broken-in", "cause", "watch", "cure", "last", "frame-close"]
+    site.world.clock.seconds = 3700
+    assert site.next() == ("watch", Progress.OK)
+    assert site.next() is None
+
+
 def test_an_edited_runbook_is_refused_until_it_is_accepted(tmp_path):
     site = Site(tmp_path, runbook(touch("first"), touch("second")))
     site.next()
@@ -354,6 +373,18 @@ def test_ansible_rehearses_runs_and_must_settle(tmp_path):
     unsettled.played = [Played(good=True, changed=1, output="")]
     other = Site(tmp_path, text, {"vars": {"net": "192.0.2.0/24"}}, unsettled)
     assert other.run_all() == [("iso", Progress.FAILED)]
+
+
+def test_an_urgent_playbook_is_run_once_and_judged_by_its_probe(tmp_path):
+    text = runbook(
+        step("iso", "kind: ansible\nrole: ops\nplay: isolate\nurgent: true\nverify:\n  - probe: ssh.alive")
+    )
+    site = Site(tmp_path, text)
+    assert site.next() == ("iso", Progress.OK)
+    assert [check for _play, _extra, check in site.world.plays] == [False]
+    site = Site(tmp_path, text)
+    site.world.probes["ssh.alive"] = Outcome.failed("no login")
+    assert site.next() == ("iso", Progress.FAILED)
 
 
 def test_a_value_of_the_wrong_type_is_refused_before_anything_runs(tmp_path):
@@ -493,6 +524,21 @@ def test_a_plain_wait_and_an_approval_step(tmp_path):
     site.world.clock.seconds = 3600
     assert site.next() == ("pause", Progress.OK)
     assert site.state.approvals[0].by == "bo"
+
+
+def test_the_findings_of_a_step_come_from_one_scan_and_only_the_one_that_failed_is_scanned_again(tmp_path):
+    verify = "verify:\n  - finding: relay-closed\n  - finding: abuse-accepted\n    within: 30s\n"
+    site = Site(tmp_path, runbook(step("closed", "kind: probe\nrole: ops\n" + verify)))
+    site.world.scans["abuse-accepted"] = Outcome.unknown("421, too many connections")
+    again = site.world.sleep
+
+    def later(pause):
+        again(pause)
+        del site.world.scans["abuse-accepted"]
+
+    site.world.sleep = later
+    assert site.next() == ("closed", Progress.OK)
+    assert site.world.scanned == [("relay-closed", "abuse-accepted"), ("abuse-accepted",)]
 
 
 def test_a_verification_is_repeated_for_as_long_as_it_may_take(tmp_path):

@@ -45,6 +45,11 @@ def test_the_example_keeps_every_rule():
         ("set: mail-standard", "set: everything", "unknown evidence set everything"),
         ("set: mail-standard", "set: logs\nplay: isolate", "a evidence step has no play"),
         ("set: mail-standard", "two_copies: true", "needs set"),
+        (
+            "set: mail-standard\n",
+            "play: isolate\nurgent: true\nverify:\n  - person: done\n",
+            "an urgent step is verified by a probe",
+        ),
         ("role: ic\nquestion", "role: king\nquestion", "unknown role king"),
         ("- probe: host.unreachable", "- probe: host.gone", "unknown probe host.gone"),
         ("verify:\n  - probe: host.unreachable\n", "", "how does one know"),
