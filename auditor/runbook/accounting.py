@@ -98,14 +98,15 @@ def opensmtpd(lines: Iterable[str]) -> Traffic:
 
 
 def sendmail(lines: Iterable[str]) -> Traffic:
-    """Traffic from Sendmail's log; nrcpts=0 is a transaction that came to nothing."""
+    """Traffic from Sendmail's log; without a recipient or a size it is a transaction that was given up before its text."""
     accepted, delivered, bounced = set[str](), set[str](), set[str]()
     for line in lines:
         found = _SENDMAIL.search(line)
         if found is None:
             continue
-        if found["what"] == "from" and "nrcpts=0," not in found["rest"]:
-            accepted.add(found["id"])
+        if found["what"] == "from":
+            if "nrcpts=0," not in found["rest"] and "size=0," not in found["rest"]:
+                accepted.add(found["id"])
         elif "stat=Sent" in found["rest"]:
             delivered.add(found["id"])
         elif re.search(r"dsn=5\.\d+\.\d+", found["rest"]):

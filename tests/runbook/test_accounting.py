@@ -41,6 +41,7 @@ LOGS = {
 2026-11-21T21:00:02.1+00:00 mx1 sm-mta[9]: 6ALLAnsN023291: from=<audit@x>, size=121, class=0, nrcpts=1, msgid=<a@d>, proto=ESMTP, daemon=MTA-v4, relay=x [192.0.2.10]
 2026-11-21T21:00:02.2+00:00 mx1 sm-mta[9]: 6ALLAnsN023291: to=<x@y.test>, delay=00:00:02, mailer=esmtp, pri=30360, dsn=4.0.0, stat=Deferred: Connection timed out
 2026-11-21T21:00:03.1+00:00 mx1 sm-mta[9]: 6ALLAnsN023292: from=<audit@x>, size=0, class=0, nrcpts=0, proto=ESMTP, daemon=MTA-v4, relay=x [192.0.2.10]
+2026-11-21T21:00:04.1+00:00 mx1 sm-mta[9]: 6ALLAnsN023293: from=<audit@x>, size=0, class=0, nrcpts=1, proto=ESMTP, daemon=MTA-v4, relay=x [192.0.2.10]
 """,
 }
 WAITS = {
