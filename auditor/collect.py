@@ -18,6 +18,7 @@ from auditor.model import (
     Reason,
     Subject,
     Unavailable,
+    Wanted,
 )
 from auditor.net import CannotLook, Network, Shell
 from auditor.registry import GIVEN, Need, Registry, Source
@@ -66,7 +67,11 @@ class Collector:
             await asyncio.gather(*map(look_at, self._subjects.values()))
         finally:
             await self._hang_up()
-        pieces = {key: task.result() for key, task in self._pieces.items()}
+        pieces = {
+            key: task.result()
+            for key, task in self._pieces.items()
+            if not getattr(key[2], "transient", False)
+        }
         return Evidence(tuple(self._subjects.values()), self._options, self._moment, pieces)
 
     def _closure(self, needs: Iterable[Need]) -> dict[type, list[Source]]:
@@ -123,6 +128,8 @@ class Collector:
         return PerHost(tuple([(name, await piece) for name, piece in pieces]))
 
     def _given(self, kind: type, subject: Subject) -> object:
+        if kind is Wanted:
+            return Wanted(frozenset(source.gives for sources in self._wanted.values() for source in sources))
         given = {Options: self._options, Moment: self._moment, Network: self._network}
         return given.get(kind, subject)
 

@@ -200,6 +200,17 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Kinds of evidence that this run uses: a probe that can answer many questions at once asks these only."""
+
+    kinds: frozenset[type]
+
+    def __contains__(self, kind: type) -> bool:
+        """Some check, or a probe on its behalf, needs it."""
+        return kind in self.kinds
+
+
+@dataclass(frozen=True, slots=True)
 class PerHost(Generic[T]):
     """The same kind of evidence for every host of a domain; the relation MX <-> domain as evidence."""
 

@@ -14,10 +14,10 @@ import auditor.checks
 import auditor.inside
 import auditor.probes
 from auditor.inside.command import Command, Output
-from auditor.model import Check, Domain, Host, Moment, Options, PerHost, Severity, Unavailable
+from auditor.model import Check, Domain, Host, Moment, Options, PerHost, Severity, Unavailable, Wanted
 from auditor.net import Network
 
-GIVEN: frozenset[type] = frozenset({Host, Domain, Options, Moment, Network})
+GIVEN: frozenset[type] = frozenset({Host, Domain, Options, Moment, Wanted, Network})
 """Supplied by the runner itself; everything else is evidence that some source gives."""
 
 

@@ -212,7 +212,11 @@ def test_every_link_between_our_pages_leads_somewhere():
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
-@pytest.mark.parametrize("kind", sorted(REGISTRY.sources, key=known_as), ids=known_as)
+SAVED = [kind for kind in REGISTRY.sources if not getattr(kind, "transient", False)]
+"""What is only a step on the way to other evidence is not."""
+
+
+@pytest.mark.parametrize("kind", sorted(SAVED, key=known_as), ids=known_as)
 @settings(
     max_examples=8,
     deadline=None,
@@ -225,6 +229,11 @@ def test_every_kind_of_evidence_can_be_saved_and_read_again(kind: type, data: st
     saved = json.dumps(_plain(piece))
     if redact(saved) == saved:
         assert make(kind, json.loads(saved)) == piece
+
+
+def test_no_check_reads_what_is_not_saved():
+    read = {need.kind for check in CHECKS for need in REGISTRY.needs(check)}
+    assert not [kind for kind in read if getattr(kind, "transient", False)]
 
 
 def test_the_catalogue_says_the_same_to_people_and_to_programs():

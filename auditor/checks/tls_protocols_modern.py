@@ -3,7 +3,8 @@
 TLS 1.0 and 1.1 are forbidden by RFC 8996, and programs that users log in with must not fall back to them. On port
 25 old TLS is still better than none (RFC 7435), so there it weighs less; anonymous ciphers there weigh little, for
 opportunistic TLS does not check certificates anyway. One outdated offer is made at a time. RC4, 3DES and SSL 3 are
-missing from OpenSSL 3, so that this scan cannot offer them.
+missing from OpenSSL 3, so that this scan cannot offer them. Each offer takes a connection, and some servers count
+those: of a port with several addresses one is made the first offer and another the second, with --thorough all.
 """
 
 from auditor.evidence.access import AccessGreetings

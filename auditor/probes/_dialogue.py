@@ -8,7 +8,7 @@ import contextlib
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from auditor.evidence.reply import Malformed, Reply, ReplyParser
@@ -25,6 +25,8 @@ forgotten then; Debian's Sendmail counts over ten minutes and is not waited for.
 BACK_OFF_PER_HOST = sum(BACK_OFF)
 """Seconds that one scan waits for one host at most, all probes together."""
 IMPLICIT_TLS = frozenset({465, 993, 995})
+MANY = 100
+"""Of anything on one connection; Postfix ends it after as many commands that hand in no mail."""
 GOODBYE = 5.0
 """Seconds to wait for the answer to QUIT."""
 
@@ -36,11 +38,12 @@ class Dialogue:
         self.stream = stream
         self.where = where
         self._patience = patience
+        self._ends = asyncio.get_running_loop().time() + CONVERSATION * patience
         self._parser = ReplyParser()
         self._pending: deque[Reply] = deque()
         self.extensions: dict[str, str] = {}
-        self.longest = 0.0
-        """Seconds that one reply took at most, since the last EHLO."""
+        self.lag = 0.0
+        """Seconds that the last reply was waited for."""
 
     async def reply(self) -> Reply:
         """The next reply. A 421 raises RATE_LIMITED, for the server has hung up or is about to."""
@@ -56,7 +59,7 @@ class Dialogue:
         clock = asyncio.get_running_loop().time
         asked = clock()
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(min(self._patience, max(0.0, self._ends - asked))):
                 while not self._pending:
                     data = await self.stream.receive(16_384)
                     if not data:
@@ -65,8 +68,13 @@ class Dialogue:
         except Malformed as error:
             raise CannotLook(Reason.PROTOCOL, f"{self.where}: {error}") from error
         except TimeoutError as error:
-            raise CannotLook(Reason.TIMEOUT, f"{self.where}: no reply in {self._patience:g} s") from error
-        self.longest = max(self.longest, clock() - asked)
+            told = (
+                f"no reply in {self._patience:g} s"
+                if clock() < self._ends
+                else "the conversation took too long"
+            )
+            raise CannotLook(Reason.TIMEOUT, f"{self.where}: {told}") from error
+        self.lag = clock() - asked
         return self._pending.popleft()
 
     async def send(self, *lines: str) -> None:
@@ -79,6 +87,16 @@ class Dialogue:
         if self._pending or not self._parser.idle:
             raise CannotLook(Reason.PROTOCOL, f"{self.where}: spoke out of turn")
 
+    async def expect_end(self) -> None:
+        """Raises PROTOCOL when the server goes on after what should have been its last word."""
+        try:
+            reply = await self.any_reply()
+        except CannotLook as lost:
+            if lost.reason is Reason.CONNECTION_LOST:
+                return
+            raise
+        raise CannotLook(Reason.PROTOCOL, f"{self.where}: spoke out of turn: {reply}")
+
     async def say(self, line: str) -> Reply:
         """One command and its reply."""
         await self.send(line)
@@ -86,7 +104,6 @@ class Dialogue:
 
     async def hello(self, name: str) -> Reply:
         """EHLO, or HELO where that is refused (RFC 5321 section 3.2). The last reply is given."""
-        self.longest = 0.0  # the greeting may have been held back on purpose
         reply = await self.say(f"EHLO {name}")
         if reply.code // 100 == 5:
             reply = await self.say(f"HELO {name}")
@@ -120,7 +137,7 @@ class Dialogue:
                 await self.stream.receive(1_024)
 
 
-class _Rest:
+class Rest:
     """Waiting for one host that said 421. Whoever is told so while somebody waits already, waits along."""
 
     def __init__(self) -> None:
@@ -145,7 +162,32 @@ class _Rest:
         return True
 
 
-_RESTS: WeakKeyDictionary[Network, defaultdict[str, _Rest]] = WeakKeyDictionary()
+class Pace:
+    """How much one host bears on one connection, as far as it has shown. One for all that ask it."""
+
+    def __init__(self) -> None:
+        self.errors = MANY
+        """Refusals; then Postfix waits before each line of a reply, and hangs up after as many again."""
+        self.resets = MANY
+        """RSET, VRFY and the like; Exim (smtp_accept_max_nonmail) hangs up after ten."""
+
+    def slow_down(self, errors: int) -> None:
+        """After so many refusals it began to wait before its replies: next time leave one earlier."""
+        self.errors = max(1, min(self.errors, errors - 1))
+
+    def leave_before(self, errors: int) -> bool:
+        """It hung up with 421. False when there is nothing left to give up."""
+        before, self.errors = self.errors, max(1, min(self.errors - 1, errors))
+        return self.errors < before
+
+
+@dataclass(slots=True)
+class _Manners:
+    rest: Rest = field(default_factory=Rest)
+    pace: Pace = field(default_factory=Pace)
+
+
+_MANNERS: WeakKeyDictionary[Network, defaultdict[str, _Manners]] = WeakKeyDictionary()
 """By scan, which is one Network, and host."""
 
 
@@ -176,11 +218,18 @@ class Visit:
         """TLS before the greeting (RFC 8314 section 3.3)."""
         return self.port in IMPLICIT_TLS
 
+    @property
+    def _manners(self) -> _Manners:
+        return _MANNERS.setdefault(self.network, defaultdict(_Manners))[self.server_name]
+
+    @property
+    def pace(self) -> Pace:
+        """What this host bears, as learned by all probes of this scan together."""
+        return self._manners.pace
+
     async def rest(self, seconds: float) -> bool:
         """Leave the host alone after a 421. False when it has been waited for long enough."""
-        return await _RESTS.setdefault(self.network, defaultdict(_Rest))[self.server_name].take(
-            self.network, seconds
-        )
+        return await self._manners.rest.take(self.network, seconds)
 
     async def connect(self, first: bytes = b"") -> Stream:
         """Only the connection, with TLS where the port has it from the start. `first` as in Network.connect."""
@@ -191,14 +240,13 @@ class Visit:
             first=first,
         )
 
-    @asynccontextmanager
-    async def dialogue(self) -> AsyncIterator[tuple[Dialogue, Reply]]:
-        """A dialogue and its greeting (220). Bounded as a whole, ended by QUIT, tried again after a 421."""
+    async def call(self) -> tuple[Dialogue, Reply]:
+        """A new connection and its greeting (220), tried again after a 421. To be ended by hang_up()."""
         for pause in (*BACK_OFF, None):
             talk = Dialogue(await self.connect(), self.where, self.options.timeout)
             try:
                 banner = await talk.reply()
-                break
+                _welcomed(banner, self.where)
             except CannotLook as reason:
                 await talk.stream.close()
                 if reason.reason is not Reason.RATE_LIMITED or pause is None or not await self.rest(pause):
@@ -206,13 +254,17 @@ class Visit:
             except BaseException:
                 await talk.stream.close()
                 raise
+            else:
+                return talk, banner
+        raise AssertionError("the last attempt returns or raises")
+
+    @asynccontextmanager
+    async def dialogue(self) -> AsyncIterator[tuple[Dialogue, Reply]]:
+        """A dialogue and its greeting (220), ended by QUIT unless something goes wrong."""
+        talk, banner = await self.call()
         try:
-            async with asyncio.timeout(CONVERSATION * self.options.timeout):
-                _welcomed(banner, self.where)
-                yield talk, banner
-                await talk.quit()
-        except TimeoutError as error:
-            raise CannotLook(Reason.TIMEOUT, f"{self.where}: the conversation took too long") from error
+            yield talk, banner
+            await talk.quit()
         finally:
             await talk.stream.close()
 

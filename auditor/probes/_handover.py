@@ -5,6 +5,7 @@ from email.utils import format_datetime
 
 from auditor.evidence.smtp import Transaction
 from auditor.net import CannotLook
+from auditor.probes._call import Call
 from auditor.probes._dialogue import Visit
 from auditor.probes._names import our_sender
 
@@ -29,25 +30,24 @@ def message(visit: Visit, transaction: Transaction) -> str:
     )
 
 
-async def hand_over(visit: Visit, transaction: Transaction, *, encrypted: bool) -> Transaction:
+async def hand_over(call: Call, transaction: Transaction, *, encrypted: bool) -> Transaction:
     """The transaction again, this time with its message. Never raises: a failure is in `data`."""
-    options = visit.options
-    if options.canary is None:
+    visit = call.visit
+    if visit.options.canary is None:
         raise ValueError("no message is handed over without the operator's consent")
     try:
-        async with visit.dialogue() as (talk, _):
-            await talk.hello(options.helo)
-            if encrypted and not visit.implicit_tls:
-                await talk.start_tls(visit.offer)
-                await talk.hello(options.helo)
-            for command, wanted in (
-                (f"MAIL FROM:{transaction.sender}", 250),
-                (f"RCPT TO:{transaction.recipient}", 250),
-                ("DATA", 354),
-            ):
-                reply = await talk.say(command)
-                if reply.code != wanted:
-                    return replace(transaction, data=reply)
-            return replace(transaction, data=await talk.say(f"{message(visit, transaction)}\r\n."))
+        talk = await call.ready(visit.options.helo, encrypted=encrypted)
+        for command, wanted in (
+            (f"MAIL FROM:{transaction.sender}", 250),
+            (f"RCPT TO:{transaction.recipient}", 250),
+            ("DATA", 354),
+        ):
+            reply = await talk.say(command)
+            if reply.code != wanted:
+                return replace(transaction, data=reply)
+        return replace(transaction, data=await talk.say(f"{message(visit, transaction)}\r\n."))
     except CannotLook as lost:
+        await call.drop()
         return replace(transaction, data=lost.as_unavailable())
+    finally:
+        await call.leave()

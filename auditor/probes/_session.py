@@ -1,19 +1,23 @@
-"""One whole session at one door, timed step by step."""
+"""One whole session at one door, timed step by step, on a connection that other questions share."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from auditor.evidence.reply import Reply
 from auditor.evidence.smtp import Door, Session, Transaction
+from auditor.evidence.synchronisation import Injected
 from auditor.model import Reason, Unavailable
-from auditor.net import CannotLook, TlsMode
-from auditor.probes._dialogue import Dialogue, Visit
-from auditor.probes._transactions import Envelope, one
+from auditor.net import CannotLook
+from auditor.probes._call import Call
+from auditor.probes._dialogue import Dialogue
+from auditor.probes._transactions import Envelope
+
+HANDSHAKE = frozenset({Reason.TLS_FAILED, Reason.CONNECTION_LOST})
+"""How it looks when a server cannot do the TLS that it was offered."""
 
 
-class _Log:
+class Log:
     """What has been seen so far: a session that breaks off keeps what it had."""
 
     def __init__(self) -> None:
@@ -28,11 +32,34 @@ class _Log:
         yield
         self.seconds.append((name, round(clock() - start, 4)))
 
+    def door(self, call: Call, failure: Unavailable | None) -> Door:
+        """The session as far as it came; without an answer to EHLO there was none."""
+        visit = call.visit
+        if failure is not None and "hello" not in self.facts:
+            return Door(address=visit.address, port=visit.port, session=failure)
+        session = Session(
+            **self.facts,  # type: ignore[arg-type]  # filled step by step, under the names of its fields
+            implicit_tls=visit.implicit_tls,
+            ended=failure,
+            seconds=tuple(self.seconds),
+        )
+        return Door(address=visit.address, port=visit.port, session=session)
 
-async def _try_transaction(talk: Dialogue, envelope: Envelope, log: _Log, name: str) -> None:
+
+async def greet(call: Call, log: Log) -> None:
+    """Greeting and EHLO. Raises CannotLook."""
+    async with log.step("connect"):
+        talk, banner = await call.connect()
+    log.facts |= {"banner": banner, "local": talk.stream.local, "tls": talk.stream.tls}
+    async with log.step("hello"):
+        log.facts["hello"] = await call.greet(call.visit.options.helo)
+
+
+async def transact_once(call: Call, envelope: Envelope, log: Log, name: str) -> None:
+    """One transaction as a fact of the session. Raises CannotLook."""
     try:
         async with log.step(name):
-            log.facts[name] = await one(talk, envelope)
+            log.facts[name] = await call.try_one(envelope)
     except CannotLook as lost:
         log.facts[name] = Transaction(
             sender=envelope.sender, recipient=envelope.recipient, mail=lost.as_unavailable()
@@ -40,34 +67,8 @@ async def _try_transaction(talk: Dialogue, envelope: Envelope, log: _Log, name: 
         raise
 
 
-async def _try_tls(talk: Dialogue, visit: Visit, log: _Log) -> bool:
-    """STARTTLS, handshake, EHLO: three facts, never one (a bad certificate is no missing STARTTLS)."""
-    try:
-        async with log.step("starttls"):
-            reply = await talk.say("STARTTLS")
-        log.facts["starttls"] = reply
-        if reply.code != 220:
-            return False
-    except CannotLook as lost:
-        log.facts["starttls"] = lost.as_unavailable()
-        raise
-    try:
-        async with log.step("handshake"):
-            log.facts["tls"] = await talk.shake_hands(visit.offer)
-    except CannotLook as lost:
-        log.facts["tls"] = lost.as_unavailable()
-        raise
-    try:
-        async with log.step("hello_tls"):
-            log.facts["hello_tls"] = await talk.hello(visit.options.helo)
-    except CannotLook as lost:
-        log.facts["hello_tls"] = lost.as_unavailable()
-        raise
-    return True
-
-
-async def _ask(talk: Dialogue, questions: tuple[str, ...], log: _Log) -> None:
-    """A verb that is refused for the first name is not tried with another: errors are counted against us."""
+async def put_questions(call: Call, questions: tuple[str, ...], log: Log) -> None:
+    """VRFY and EXPN. A verb that is refused for the first name is not tried with another: errors are counted against us."""
     answers: list[tuple[str, Reply | Unavailable]] = []
     log.facts["questions"] = ()
     refused: set[str] = set()
@@ -76,7 +77,7 @@ async def _ask(talk: Dialogue, questions: tuple[str, ...], log: _Log) -> None:
         if verb in refused:
             continue
         try:
-            reply = await talk.say(question)
+            reply = await call.say(question)
             answers.append((question, reply))
             if not reply.positive:
                 refused.add(verb)
@@ -87,50 +88,81 @@ async def _ask(talk: Dialogue, questions: tuple[str, ...], log: _Log) -> None:
             log.facts["questions"] = tuple(answers)
 
 
-async def _converse(visit: Visit, log: _Log, envelope: Envelope | None, questions: tuple[str, ...]) -> None:
-    async with visit.dialogue() as (talk, banner):
-        log.facts |= {"banner": banner, "local": talk.stream.local, "tls": talk.stream.tls}
-        async with log.step("hello"):
-            log.facts["hello"] = await talk.hello(visit.options.helo)
-        if envelope is not None:
-            await _try_transaction(talk, envelope, log, "transaction")
-        await _ask(talk, questions, log)
-        offered = not visit.implicit_tls and "STARTTLS" in talk.extensions
-        if offered and await _try_tls(talk, visit, log) and envelope is not None:
-            await _try_transaction(talk, envelope, log, "transaction_tls")
+async def begin_tls(call: Call, log: Log, *, inject: bool) -> Injected | Unavailable | None:
+    """STARTTLS, handshake, EHLO: three facts, never one (a bad certificate is no missing STARTTLS). Raises CannotLook.
+
+    With `inject`, a command goes behind STARTTLS in the same packet (CVE-2011-0411). Only where it was silently
+    dropped the session goes on; else the same is done once more without it, on a connection of its own.
+    """
+    used = call.used
+    injected = await _inject(call, log) if inject else None
+    if isinstance(injected, Unavailable) and used:
+        injected = await _inject(call, log)  # the server may have had enough of that connection
+    if injected is Injected.DROPPED and call.encrypted:
+        return injected
+    helo = call.visit.options.helo
+    async with _Kept(log, "starttls"), log.step("starttls"):
+        talk = await call.ready(helo)
+        log.facts["starttls"] = reply = await talk.say("STARTTLS")
+    if reply.code != 220:
+        return None
+    async with _Kept(log, "tls"), log.step("handshake"):
+        log.facts["tls"] = await talk.shake_hands(call.visit.offer)
+        call.shook_hands()
+    async with _Kept(log, "hello_tls"), log.step("hello_tls"):
+        log.facts["hello_tls"] = await call.greet(helo)
+    return injected
 
 
-async def hold_session(
-    visit: Visit, *, envelope: Envelope | None = None, questions: tuple[str, ...] = ()
-) -> Door:
-    """The session at this door, or why there was none. Where TLS of today fails, all that OpenSSL can speak is tried."""
-    door = await _hold(visit, envelope, questions)
-    session = door.session
-    failed = session.tls if isinstance(session, Session) else session
-    if isinstance(failed, Unavailable) and failed.reason in _HANDSHAKE and visit.mode is TlsMode.MODERN:
-        older = await _hold(replace(visit, mode=TlsMode.LEGACY), envelope, questions)
-        if isinstance(older.session, Session) and not isinstance(older.session.tls, Unavailable):
-            return older
-    return door
+class _Kept:
+    """A fact that could not be had stands in the log as such."""
+
+    def __init__(self, log: Log, name: str) -> None:
+        self._log, self._name = log, name
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
+        if isinstance(failure, CannotLook):
+            self._log.facts[self._name] = failure.as_unavailable()
 
 
-_HANDSHAKE = frozenset({Reason.TLS_FAILED, Reason.CONNECTION_LOST})
-
-
-async def _hold(visit: Visit, envelope: Envelope | None, questions: tuple[str, ...]) -> Door:
-    log = _Log()
-    failure: Unavailable | None = None
+async def _inject(call: Call, log: Log) -> Injected | Unavailable:
+    """What became of the NOOP. Unless it was dropped, nothing comes into the log."""
+    seen, helo = Log(), call.visit.options.helo
     try:
-        async with log.step("whole"):
-            await _converse(visit, log, envelope, questions)
+        talk = await call.ready(helo)
+        clear = call.hello
+        async with seen.step("starttls"):
+            await talk.send("STARTTLS", "NOOP")
+            seen.facts["starttls"] = reply = await talk.reply()
+        if reply.code != 220:
+            await call.drop()
+            return Injected.REFUSED
+        async with seen.step("handshake"):
+            seen.facts["tls"] = await talk.shake_hands(call.visit.offer)
+        call.shook_hands()
+        async with seen.step("hello_tls"):
+            seen.facts["hello_tls"] = hello = await call.greet(helo)
+        if len(hello.lines) == 1 and clear is not None and len(clear.lines) > 1:
+            return await _told_by_quit(call, talk)
     except CannotLook as lost:
-        failure = lost.as_unavailable()
-    if failure is not None and "hello" not in log.facts:
-        return Door(address=visit.address, port=visit.port, session=failure)
-    session = Session(
-        **log.facts,  # type: ignore[arg-type]  # filled step by step, under the names of its fields
-        implicit_tls=visit.implicit_tls,
-        ended=failure,
-        seconds=tuple(log.seconds),
-    )
-    return Door(address=visit.address, port=visit.port, session=session)
+        await call.drop()
+        if lost.reason in HANDSHAKE and "starttls" in seen.facts and "tls" not in seen.facts:
+            return Injected.FAILED_CLOSED
+        return lost.as_unavailable()
+    log.facts |= seen.facts
+    log.seconds += seen.seconds
+    return Injected.DROPPED
+
+
+async def _told_by_quit(call: Call, talk: Dialogue) -> Injected:
+    """One line where there were many: the answer to NOOP, or a server without extensions within TLS.
+
+    QUIT has a code of its own: one reply to come when the NOOP was dropped, two when it was executed.
+    """
+    await talk.stream.send(b"QUIT\r\n")
+    last = await talk.reply()
+    await call.drop()
+    return Injected.DROPPED if last.code == 221 else Injected.EXECUTED

@@ -8,9 +8,10 @@ from auditor.evidence.role_addresses import RoleReplies
 from auditor.evidence.smtp import Transaction
 from auditor.model import Domain, Options, PerHost, Reason, Unavailable
 from auditor.net import CannotLook, Network, TlsMode
+from auditor.probes._call import transact
 from auditor.probes._dialogue import Visit
 from auditor.probes._names import our_sender
-from auditor.probes._transactions import Envelope, transact
+from auditor.probes._transactions import Envelope
 
 MOST = 4
 """Backup hosts that are asked; more are hardly ever there."""

@@ -5,10 +5,7 @@ import contextlib
 
 from auditor.evidence.reply import Reply
 from auditor.evidence.smtp import (
-    Door,
-    Session,
     SmtpSessions,
-    SubmissionSessions,
     open_doors,
 )
 from auditor.evidence.synchronisation import (
@@ -17,11 +14,11 @@ from auditor.evidence.synchronisation import (
     BareNewline,
     EarlyTalk,
     EarlyTrial,
-    Injected,
     InjectionTrial,
     StarttlsInjection,
 )
 from auditor.evidence.tls import TlsSession
+from auditor.evidence.visits import SmtpVisits, SubmissionVisits
 from auditor.model import Host, Options, Reason, Unavailable
 from auditor.net import CannotLook, Network, TlsMode
 from auditor.probes._dialogue import Dialogue, Visit
@@ -35,55 +32,18 @@ MAX_REPLIES = 12
 
 
 async def starttls_injection(
-    host: Host,
-    smtp: SmtpSessions | Unavailable,
-    submission: SubmissionSessions | Unavailable,
-    network: Network,
-    options: Options,
+    host: Host,  # noqa: ARG001 - says whose they are
+    smtp: SmtpVisits,
+    submission: SubmissionVisits,
 ) -> StarttlsInjection:
     """CVE-2011-0411: a command in clear, in one packet with STARTTLS, must not be executed within TLS."""
-    doors: list[tuple[Door, Session]] = []
-    for sessions in (smtp, submission):
-        if not isinstance(sessions, Unavailable):
-            doors += [(d, s) for d, s in open_doors(sessions.doors) if isinstance(s.tls, TlsSession)]
-    trials = await asyncio.gather(
-        *(
-            _try_injection(Visit(network, options, d.address, d.port, host.name, TlsMode.LEGACY))
-            for d, session in doors
-            if not session.implicit_tls
+    return StarttlsInjection(
+        trials=tuple(
+            InjectionTrial(address=visited.door.address, port=visited.door.port, result=visited.injected)
+            for visited in (*smtp.doors, *submission.doors)
+            if visited.injected is not None
         )
     )
-    return StarttlsInjection(trials=tuple(trials))
-
-
-async def _try_injection(visit: Visit) -> InjectionTrial:
-    result: Injected | Unavailable
-    try:
-        async with visit.dialogue() as (talk, _):
-            result = await _inject(talk, visit)
-    except CannotLook as lost:
-        result = lost.as_unavailable()
-    return InjectionTrial(address=visit.address, port=visit.port, result=result)
-
-
-async def _inject(talk: Dialogue, visit: Visit) -> Injected:
-    """Afterwards EHLO and QUIT are said: two replies when the NOOP was dropped, three when it was executed."""
-    await talk.hello(visit.options.helo)
-    await talk.send("STARTTLS", "NOOP")
-    reply = await talk.reply()
-    if reply.code != 220:
-        return Injected.REFUSED
-    try:
-        await talk.shake_hands(visit.offer)
-    except CannotLook as lost:
-        if lost.reason in {Reason.TLS_FAILED, Reason.CONNECTION_LOST}:
-            return Injected.FAILED_CLOSED
-        raise
-    await talk.stream.send(f"EHLO {visit.options.helo}\r\n".encode())
-    await talk.reply()
-    await talk.stream.send(b"QUIT\r\n")
-    last = await talk.reply()
-    return Injected.DROPPED if last.code == 221 else Injected.EXECUTED
 
 
 async def early_talk(host: Host, smtp: SmtpSessions, network: Network, options: Options) -> EarlyTalk:

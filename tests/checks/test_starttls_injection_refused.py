@@ -24,7 +24,7 @@ async def test_a_server_that_feeds_it_to_tls_fails_closed_which_is_safe():
 
     def handshake(offer: TlsOffer) -> TlsSession | CannotLook:
         shaken.append(offer)
-        return TLS if len(shaken) == 1 else CannotLook(Reason.TLS_FAILED, "wrong version number")
+        return CannotLook(Reason.TLS_FAILED, "wrong version number") if len(shaken) == 1 else TLS
 
     finding = await find("starttls-injection-refused", network(smtp=MailServer(handshake=handshake)))
     assert finding.status is Status.PASSED

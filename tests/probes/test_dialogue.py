@@ -6,11 +6,13 @@ import tracemalloc
 
 import pytest
 
+from auditor.evidence.smtp import Door
 from auditor.model import Options, Reason
 from auditor.net import CannotLook
-from auditor.probes._dialogue import Visit
-from auditor.probes._session import hold_session
-from auditor.probes._transactions import Envelope, Pace, transact
+from auditor.probes._call import Call, transact
+from auditor.probes._dialogue import Pace, Visit
+from auditor.probes._transactions import Envelope
+from auditor.probes._visiting import Plan, look_in
 from auditor.transport.network import RealNetwork
 from tests.mail_server import MailServer, network
 from tests.scripted import ScriptedNetwork, ScriptedResolver
@@ -19,9 +21,21 @@ from tests.transport.loopback import serving
 ENVELOPE = Envelope(sender="<a@example.net>", recipient="<b@example.org>", helo="c.example.net")
 
 
+def envelopes(number: int) -> list[Envelope]:
+    """Different ones, for none is asked twice."""
+    return [
+        Envelope(sender="<a@example.net>", recipient=f"<{n}@example.org>", helo="c.example.net")
+        for n in range(number)
+    ]
+
+
 def visit(port: int, timeout: float = 0.3) -> Visit:
     options = Options(timeout=timeout, helo="c.example.net", ports=((25, port),))
     return Visit(RealNetwork(ScriptedResolver({}), timeout=timeout), options, "127.0.0.1", 25, "mx.lab.test")
+
+
+async def hold_session(visit: Visit, envelope: Envelope | None = None) -> Door:
+    return (await look_in(visit, Plan(envelope=envelope))).door
 
 
 def says(*chunks: bytes, again: bytes = b"", every: float = 0.0):
@@ -85,7 +99,7 @@ async def test_a_server_slow_in_every_reply_ends_by_the_clock_of_the_conversatio
 
     async with serving(slow) as port:
         started = time.monotonic()
-        transactions = await transact(visit(port), [ENVELOPE] * 50)
+        transactions = await transact(visit(port), envelopes(50))
         assert time.monotonic() - started < 12
     assert len(transactions) == 50
     assert getattr(transactions[-1].decisive, "reason", None) in {Reason.TIMEOUT, Reason.CONNECTION_LOST}
@@ -166,7 +180,7 @@ async def test_probes_that_are_told_to_wait_wait_together():
 async def test_a_reply_that_was_not_asked_for_is_noticed():
     server = MailServer(verbs={"RSET": "250 ok\n250 and another"})
     talk = Visit(network(smtp=server), Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
-    (first, second) = await transact(talk, [ENVELOPE, ENVELOPE])
+    (first, second) = await transact(talk, envelopes(2))
     assert first.decisive.code == 550
     assert isinstance(second.decisive.reason, Reason)
 
@@ -185,7 +199,7 @@ async def test_a_pipeline_is_used_where_it_is_offered_and_given_up_where_it_brea
     server = MailServer(rcpt=lambda h, s, r, tls: "" if "odd" in r else "550 5.7.1 no")
     odd = Envelope(sender="<a@example.net>", recipient="<odd@example.org>", helo="c.example.net")
     talk = Visit(network(smtp=server), Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
-    first, second, third = await transact(talk, [ENVELOPE, odd, ENVELOPE])
+    first, second, third = await transact(talk, [ENVELOPE, odd, *envelopes(1)])
     assert first.decisive.code == third.decisive.code == 550
     assert second.decisive.reason is Reason.TIMEOUT
 
@@ -202,7 +216,7 @@ async def test_a_server_that_forgives_few_errors_is_asked_in_smaller_portions():
     talk = Visit(
         network(smtp=MailServer(rcpt=rcpt)), Options(timeout=1), "198.51.100.10", 25, "mx1.example.org"
     )
-    outcomes = await transact(talk, [ENVELOPE] * 5)
+    outcomes = await transact(talk, envelopes(5))
     assert [getattr(outcome.decisive, "code", None) for outcome in outcomes] == [550] * 5
 
 
@@ -228,10 +242,50 @@ async def test_a_server_that_waits_before_each_reply_after_three_errors_is_asked
 
     async with serving(handler) as port:
         pace = Pace()
-        outcomes = await transact(visit(port, timeout=5), [ENVELOPE] * 8, pace=pace)
+        outcomes = await transact(visit(port, timeout=5), envelopes(8), pace=pace)
     assert [outcome.decisive.code for outcome in outcomes] == [554] * 8
     assert connections == [3, 2, 2, 1]
     assert pace.errors == 2
+
+
+async def test_the_same_question_is_not_asked_twice_at_one_door():
+    server = MailServer()
+    asked = Visit(network(smtp=server), Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
+    call = Call(asked)
+    assert await call.ask([ENVELOPE]) == await call.ask([ENVELOPE])
+    await call.leave()
+    assert server.log.count(f"RCPT TO:{ENVELOPE.recipient}") == 1
+
+
+async def test_a_server_that_takes_few_commands_without_mail_is_asked_the_rest_on_another_connection():
+    """Exim's smtp_accept_max_nonmail = 10: the next RSET is answered 554, and it hangs up."""
+    connections: list[int] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        writer.write(b"220 mx\r\n")
+        while line := await reader.readline():
+            connections[-1] += line.startswith(b"RSET")
+            if connections[-1] > 10:
+                writer.write(b"554 Too many nonmail commands\r\n")
+                break
+            told = {b"EHLO": b"250-mx\r\n250 PIPELINING\r\n", b"RCPT": b"550 relay not permitted\r\n"}
+            writer.write(told.get(line[:4], b"250 OK\r\n"))
+        writer.close()
+
+    async with serving(handler) as port:
+        outcomes = await transact(visit(port, timeout=5), envelopes(25))
+    assert [outcome.decisive.code for outcome in outcomes] == [550] * 25
+    assert connections == [11, 10, 4]
+
+
+async def test_a_server_that_forgives_everything_is_asked_everything_on_one_connection():
+    server = MailServer(rcpt=lambda *_: "550 5.7.1 Relaying denied")
+    asked = Visit(network(smtp=server), Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
+    outcomes = await transact(asked, envelopes(40))
+    assert {outcome.decisive.code for outcome in outcomes} == {550}
+    assert server.connections == 1
+    assert server.log[-1] == "QUIT"
 
 
 async def test_a_server_that_wants_less_mail_per_minute_is_waited_for_and_asked_the_same_again():
@@ -242,7 +296,7 @@ async def test_a_server_that_wants_less_mail_per_minute_is_waited_for_and_asked_
     )
     here = network(smtp=server)
     asked = Visit(here, Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
-    outcomes = await transact(asked, [ENVELOPE] * 4)
+    outcomes = await transact(asked, envelopes(4))
     assert [outcome.decisive.code for outcome in outcomes] == [554] * 4
     assert here.slept == [15.0]
 
@@ -251,7 +305,7 @@ async def test_a_server_that_never_wants_more_mail_leaves_the_rest_unseen():
     server = MailServer(mail=lambda *_: "450 4.7.1 Error: too much mail from 203.0.113.10")
     here = network(smtp=server)
     asked = Visit(here, Options(timeout=1), "198.51.100.10", 25, "mx1.example.org")
-    outcomes = await transact(asked, [ENVELOPE] * 4)
+    outcomes = await transact(asked, envelopes(4))
     assert len(outcomes) == 4
     assert outcomes[-1].decisive.reason is Reason.RATE_LIMITED
     assert sum(here.slept) == 30

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from auditor.evidence.reply import Reply
 from auditor.model import Options, Unavailable
+from auditor.probes._call import transact
 from auditor.probes._dialogue import Visit
-from auditor.probes._transactions import Envelope, transact
+from auditor.probes._transactions import Envelope
 from tests.mail_server import MailServer, network
 
 ANSWERS = ["250 Ok", "550 5.7.1 no", "421 bye\nHANGUP", "HANGUP", "", "250-half", "garbage", "250 Ok\n250 Ok"]
