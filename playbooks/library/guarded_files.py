@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -77,6 +78,9 @@ def main() -> None:
                 candidate.write_bytes(change.content(one["path"]).encode("utf-8", "surrogateescape"))
                 staged.append(str(candidate))
             for argv in params["try_first"]:
+                if module.check_mode and not shutil.which(argv[0]):  # a task before this one would have installed it
+                    module.warn(f"{params['what']}: {argv[0]} is not installed yet, so the candidate was not tried")
+                    continue
                 done = run([str(word).format(*staged) for word in argv])
                 if done.returncode:
                     return f"`{argv[0]}` refuses it: {last_line(done.stderr or done.stdout)}"
