@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.mail_listeners import DAEMONS, Listener, listeners, own_addresses, unit_processes, unit_state
+from ansible.module_utils.mail_listeners import DAEMONS, Listener, listeners, own_addresses, unit_processes, unit_state, unit_states
 from ansible.module_utils.mail_transaction import finish_interrupted, forget, run
 
 DOCUMENTATION = """
@@ -142,8 +142,7 @@ def _supervised(mta: str, unit: str, dovecot: bool) -> list[dict[str, Any]]:
 def _helpers(named: list[str]) -> list[dict[str, Any]]:
     """Helpers in use, with what systemd would do if they died."""
     found = []
-    for unit in dict.fromkeys([*(f"{name}.service" for name in HELPERS), *named]):
-        state = unit_state(unit)
+    for unit, state in unit_states(list(dict.fromkeys([*(f"{name}.service" for name in HELPERS), *named]))).items():
         by_hand = unit == "unbound.service" and any(one.exe == "/usr/sbin/unbound" for one in listeners())
         if state.get("LoadState") == "loaded" and (by_hand or state.get("ActiveState") in {"active", "failed"} or state.get("UnitFileState") == "enabled"):
             found.append(_supervision(unit, state))
@@ -151,7 +150,7 @@ def _helpers(named: list[str]) -> list[dict[str, Any]]:
 
 
 def _timers() -> dict[str, dict[str, str]]:
-    states = {f"{name}.timer": unit_state(f"{name}.timer") for name in TIMERS}
+    states = unit_states([f"{name}.timer" for name in TIMERS])
     return {name: state for name, state in states.items() if state.get("LoadState") == "loaded"}
 
 

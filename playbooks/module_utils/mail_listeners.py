@@ -117,9 +117,17 @@ def own_addresses() -> list[str]:
 
 def unit_state(unit: str) -> dict[str, str]:
     """What systemd knows of a unit; empty values for a unit that does not exist."""
+    return unit_states([unit])[unit]
+
+
+def unit_states(units: list[str]) -> dict[str, dict[str, str]]:
+    """The same for many units in one question: systemctl answers in their order, a blank line between two."""
     wanted = "LoadState,ActiveState,SubState,MainPID,ControlGroup,UnitFileState,Restart,RemainAfterExit,NRestarts,Type,SourcePath"
-    out = subprocess.run(["systemctl", "show", "-p", wanted, "--", unit], capture_output=True, text=True, check=False).stdout
-    return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    out = subprocess.run(["systemctl", "show", "-p", wanted, "--", *units], capture_output=True, text=True, check=False).stdout
+    answers = [dict(line.split("=", 1) for line in part.splitlines() if "=" in line) for part in out.strip("\n").split("\n\n")]
+    if len(answers) == len(units):
+        return dict(zip(units, answers))
+    return {unit: unit_states([unit])[unit] if len(units) > 1 else {} for unit in units}  # one name is not valid
 
 
 def unit_processes(unit: str) -> list[int]:
