@@ -5,6 +5,7 @@ No message is handed over: every transaction ends with RSET before DATA.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import socket
 import ssl
@@ -29,11 +30,13 @@ class Session:
 
     peer: str
     port: int
+    near: bool = False  # speak from the loopback address, also to an address of the outside
     sock: socket.socket = field(init=False)
     rest: bytes = b""
 
     def __enter__(self) -> Session:
-        self.sock = socket.create_connection((self.peer, self.port), timeout=REPLY_SECONDS)
+        source = ("::1" if ":" in self.peer else "127.0.0.1", 0) if self.near else None
+        self.sock = socket.create_connection((self.peer, self.port), timeout=REPLY_SECONDS, source_address=source)
         if self.port == SMTPS:
             self.wrap()
         return self
@@ -72,11 +75,20 @@ class Session:
 
 
 def _talk(peer: str, port: int, recipients: list[str]) -> dict[str, bool]:
-    """What one listener answers, as sentences that are true or not."""
+    """What one listener answers, as sentences that are true or not.
+
+    A server that has heard enough of this host's own address is asked from the loopback address, which Debian's
+    Sendmail does not count (ClientRate:127 0).
+    """
+    seen = _answers(peer, port, recipients)
+    return _answers(peer, port, recipients, near=True) if busy(seen) and not ipaddress.ip_address(peer).is_loopback else seen
+
+
+def _answers(peer: str, port: int, recipients: list[str], *, near: bool = False) -> dict[str, bool]:
     where = f"port {port} at {peer}"
     seen = {f"{where} greets": False}
     try:
-        with Session(peer, port) as session:
+        with Session(peer, port, near) as session:
             greeting = session.reply()[0]
             seen[f"{where} greets"] = greeting == 220
             if greeting == 421:
@@ -137,7 +149,19 @@ def _alive(unit: str) -> bool:
 
 
 def busy(seen: dict[str, bool]) -> bool:
-    return any(line.endswith(BUSY) for line in seen)
+    """Does some port answer with 421 only, at every address?"""
+    return any(not _answers_elsewhere(line, seen) for line in seen if line.endswith(BUSY))
+
+
+def excused(line: str, seen: dict[str, bool]) -> bool:
+    """Could this sentence not be asked, because that address is busy, while another one of the same port answers?"""
+    where = " ".join(line.split(" ")[:4])
+    return f"{where} {BUSY}" in seen and _answers_elsewhere(line, seen)
+
+
+def _answers_elsewhere(line: str, seen: dict[str, bool]) -> bool:
+    port = " ".join(line.split(" ")[:2])
+    return any(true and other.startswith(f"{port} at ") and other.endswith(" greets") for other, true in seen.items())
 
 
 def _only_v6() -> bool:
