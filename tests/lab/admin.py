@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import yaml
 
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
+from tests.lab.net import Station
 
 REPOSITORY = Path(__file__).parents[2]
 COMMAND_SECONDS = 600
@@ -38,6 +39,8 @@ class Admin:
 
     lab: Lab
     folder: Path
+    at: Station | None = None
+    """Where, when not at the vantage."""
 
     def inventory(self, *hosts: Host, user: str = "root", **variables: Any) -> Path:
         """Write hosts.yml; variables hold for all of them, mail_domains defaults to each host's own."""
@@ -62,10 +65,15 @@ class Admin:
 
     def playbook(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
         """ansible-playbook as the report prints it."""
+        return self.playbooks([name], *words)
+
+    def playbooks(self, names: Iterable[str], *words: str) -> subprocess.CompletedProcess[str]:
+        """Several playbooks in one run, in this order."""
+        files = [str(REPOSITORY / "playbooks" / f"{name}.yml") for name in names]
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml"]
-        return self._run([*command, str(REPOSITORY / "playbooks" / f"{name}.yml"), *words])
+        return self._run([*command, *files, *words])
 
     def _run(self, argv: Sequence[str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1", "HOME": str(self.folder)}
         options = {"cwd": self.folder, "env": environment, "timeout": COMMAND_SECONDS} | kwargs
-        return self.lab.exec(argv, **options)
+        return self.lab.exec(argv, at=self.at, **options)

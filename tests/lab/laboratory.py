@@ -211,10 +211,15 @@ class Lab:
             )
         return received
 
-    def exec(self, command: Sequence[str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command at the vantage, output captured as text; see ``Station.run``. It trusts `authority`."""
+    def exec(
+        self, command: Sequence[str], *, at: Station | None = None, **kwargs: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command at the vantage, or `at` another place, output captured as text; see ``Station.run``.
+
+        It trusts `authority`.
+        """
         kwargs["env"] = {**(kwargs.get("env") or os.environ), "SSL_CERT_FILE": str(self.trust)}
-        return self.vantage.run(command, **kwargs)
+        return (at or self.vantage).run(command, **kwargs)
 
     # -- names -------------------------------------------------------------------------------------------------------
 

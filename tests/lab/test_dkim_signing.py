@@ -53,6 +53,7 @@ def test_a_host_makes_a_key_publishes_it_and_signs_for_its_own_people_only(
     owner = "Debian-exim" if mta == "exim4" else "opendkim"
     assert host.sh(f"stat -c '%a %U' {key}/auditor-dkim-s2026a.private") == f"600 {owner}\n"
 
+    ansible.run("authentication-records", "--tags", "spf-single-valid-record,dmarc-valid")
     host.sh(
         f"printf 'From: alice@{zone}\\nTo: box@canary.example\\nSubject: own-{zone}\\n\\nhello\\n' | "
         f"/usr/sbin/sendmail -f alice@{zone} box@canary.example"
@@ -60,6 +61,9 @@ def test_a_host_makes_a_key_publishes_it_and_signs_for_its_own_people_only(
     own = arrived(canary, f"own-{zone}")
     assert f"d={zone}" in message_from_bytes(own)["DKIM-Signature"]
     assert dkim.verify(own, dnsfunc=lambda name, timeout: text_record(lab, name.decode()))
+    author = message_from_bytes(own)["From"].partition("@")[2]
+    assert author == zone, "the signature aligns with the author's domain (RFC 7489, section 3.1.1)"
+    assert text_record(lab, f"_dmarc.{author}").startswith(b"v=DMARC1; p=")
 
     host.sh("echo 'away: box@canary.example' >> /etc/aliases; newaliases")
     script = (
