@@ -7,6 +7,7 @@ to rescue. An interrupted transaction (power, kill -9) leaves its record, and th
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import grp
 import json
@@ -17,7 +18,7 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,26 +99,69 @@ def _number(name: str | None, lookup: Callable[[str], int]) -> int:
     return int(name) if name.isdigit() else lookup(name)
 
 
-def _install(path: Path, wanted: Wanted) -> None:
-    """Put a file in place in one step: readers see the old file or the new one, never half of it."""
-    if wanted.content is None:
-        path.unlink(missing_ok=True)
-        return
+def _fresh(path: Path) -> Path:
+    """Where the new content of a file waits for its turn."""
+    return path.with_name(f".{path.name}.auditor")
+
+
+def _was(path: Path) -> Path:
+    """A second name of the old file while a change is under way. Programs that read whole directories pass over a name like this."""
+    return path.with_name(f".{path.name}.auditor~")
+
+
+def _write(path: Path, wanted: Wanted) -> None:
+    """The whole of the new file beside the old one, so that a full disk is met before anything has changed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.auditor")
+    fresh = _fresh(path)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as handle:
-            handle.write(wanted.content)
+            handle.write(wanted.content or b"")
             handle.flush()
             os.fsync(handle.fileno())
         owner = _number(wanted.owner, lambda name: pwd.getpwnam(name).pw_uid)
         group = _number(wanted.group, lambda name: grp.getgrnam(name).gr_gid)
         os.chown(fresh, owner, group)
         os.chmod(fresh, 0o644 if wanted.mode is None else wanted.mode)
-        os.replace(fresh, path)
-    finally:
+    except BaseException:
         fresh.unlink(missing_ok=True)
+        raise
+
+
+def _install(path: Path, wanted: Wanted) -> None:
+    """Put a file in place in one step: readers see the old file or the new one, never half of it."""
+    if wanted.content is None:
+        path.unlink(missing_ok=True)
+        return
+    _write(path, wanted)
+    os.replace(_fresh(path), path)
+
+
+def _clear(paths: Iterable[Path]) -> None:
+    for path in paths:
+        for name in (_fresh(path), _was(path)):
+            name.unlink(missing_ok=True)
+
+
+def _ready(changes: dict[Path, Wanted], before: dict[Path, Wanted]) -> None:
+    """Everything that needs room on the disk: the new files, and a second name for each old one."""
+    for path, wanted in changes.items():
+        if wanted.content is not None:
+            _write(path, wanted)
+        if before[path].content is not None:
+            _was(path).unlink(missing_ok=True)
+            os.link(path, _was(path))
+
+
+def _return(path: Path, copy: Wanted) -> None:
+    """The old file under its own name again, by a rename, which works on a full disk too."""
+    if copy.content is None:
+        path.unlink(missing_ok=True)
+    elif _was(path).exists():
+        os.replace(_was(path), path)
+        _was(path).unlink(missing_ok=True)  # rename(2) leaves both names where they are one file already
+    else:
+        _install(path, copy)
 
 
 @dataclass
@@ -206,8 +250,12 @@ class Transaction:
             self.module.fail_json(msg=f"{self.what}: not done, nothing was changed: {unreached}")
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
-        STORE.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (STORE / "lock").open("w", encoding="ascii") as lock:
+        try:
+            STORE.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = (STORE / "lock").open("w", encoding="ascii")
+        except OSError as error:
+            self.module.fail_json(msg=f"{self.what}: not done, nothing was changed: no backup could be written ({error})")
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._hold(changes)
         self.module.exit_json(changed=True, diff=self.diff(), backup=str(self._store()), **result)
@@ -225,21 +273,25 @@ class Transaction:
         return f"port 25 is served by a process outside of {units[0]}; run the playbook supervision first"
 
     def _hold(self, changes: dict[Path, Wanted]) -> None:
-        frame = self.frame
-        flowing = self._before(frame)
+        if moved := [path for path in changes if _current(path).content != self.before[path].content]:
+            self.module.fail_json(msg=f"{self.what}: not done, nothing was changed: somebody else has changed {moved[0]} meanwhile")
+        flowing = self._before(self.frame)
         try:
+            _ready(changes, self.before)
             self._keep(changes)
-        except OSError as error:
-            self.module.fail_json(msg=f"{self.what}: not done, nothing was changed: no backup could be written ({error})")
+        except (OSError, KeyError) as error:
+            _clear(changes)
+            self.module.fail_json(msg=f"{self.what}: not done, nothing was changed: it could not be written with a backup ({error})")
         try:
             for path, wanted in changes.items():
-                _install(path, wanted)
+                path.unlink(missing_ok=True) if wanted.content is None else os.replace(_fresh(path), path)
             self._apply()
             self._still(flowing)
             if unreached := self._unreached():
                 raise Broken(unreached)
-        except (Broken, OSError, KeyError) as error:
-            self.module.fail_json(msg=f"{self.what}: undone, {self._back(changes)}: {error}", backup=str(self._store()))
+        except (Broken, OSError) as error:
+            self.module.fail_json(msg=f"{self.what}: undone, {self._back(changes, flowing)}: {error}", backup=str(self._store()))
+        _clear(changes)
         PENDING.unlink(missing_ok=True)
 
     def _before(self, frame: dict[str, Any]) -> dict[str, bool]:
@@ -266,7 +318,8 @@ class Transaction:
         own = tuple(f"accepts mail for {address}" for address in self.accepts if address not in self.frame["recipients"])
         kept = {line: true for line, true in seen.items() if not line.endswith(own)}
         note = {"at": time.monotonic(), "frame": self.frame, "seen": kept}
-        _install(SEEN, Wanted(json.dumps(note).encode(), 0o600))
+        with contextlib.suppress(OSError):  # it only saves the next task a look
+            _install(SEEN, Wanted(json.dumps(note).encode(), 0o600))
 
     def _apply(self) -> None:
         for argv in self.apply:
@@ -291,12 +344,38 @@ class Transaction:
                 raise Broken("no longer true: " + "; ".join(lost[:3]))
             time.sleep(PAUSE_SECONDS if busy(now) else 0.5)
 
-    def _back(self, changes: dict[Path, Wanted]) -> str:
-        for path in changes:
-            _install(path, self.before[path])
+    def _back(self, changes: dict[Path, Wanted], flowing: dict[str, bool]) -> str:
+        """Files, then the service. A daemon that died of the change cannot be told to reload, so it is started."""
+        try:
+            for path in changes:
+                _return(path, self.before[path])
+            _clear(changes)
+        except OSError as error:
+            return f"but not wholly, run {self._store()}/restore or this playbook again ({error})"
         failed = [argv for argv in [*self.undo, *self.apply] if run(argv).returncode]
         PENDING.unlink(missing_ok=True)
-        return "everything is as it was" if not failed else f"files are as they were but `{shlex.join(failed[0])}` still fails"
+        lost = self._lost(flowing)
+        if lost and self._dead(flowing):
+            for unit in self.frame["units"]:
+                run(["systemctl", "reset-failed", unit])
+                run(["systemctl", "restart", unit])
+            failed = []
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while lost and time.monotonic() < deadline:
+            time.sleep(0.5)
+            lost = self._lost(flowing)
+        if failed:
+            return f"files are as they were but `{shlex.join(failed[0])}` still fails"
+        return f"files are as they were, but this is not true again: {lost[0]}" if lost else "everything is as it was"
+
+    def _lost(self, flowing: dict[str, bool]) -> list[str]:
+        now = observe(self.frame["units"], self.frame["recipients"]) if flowing else {}
+        return [] if busy(now) else [line for line, true in flowing.items() if true and not now.get(line)]
+
+    def _dead(self, flowing: dict[str, bool]) -> bool:
+        """Did a unit that had a process lose it, or port 25 its listener?"""
+        alive = ("has a process", "something listens on port 25")
+        return any(line.endswith(alive) for line in self._lost(flowing))
 
     def _store(self) -> Path:
         return STORE / str(self.frame["run"])
@@ -360,7 +439,8 @@ def finish_interrupted(module: Any) -> str | None:
             return None  # it was running, not interrupted, and has ended meanwhile
         pending = json.loads(PENDING.read_text())
         for path, copy in pending["was"].items():
-            _install(Path(path), _current(Path(copy)) if copy else Wanted(None))
+            _return(Path(path), _current(Path(copy)) if copy else Wanted(None))
+        _clear(Path(path) for path in pending["was"])
         for argv in pending["apply"]:
             run(argv)
         PENDING.unlink()
