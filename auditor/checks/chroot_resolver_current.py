@@ -8,12 +8,12 @@ from auditor.evidence.mta import Mta, MtaRunning
 from auditor.evidence.mta_settings import MtaSettings
 from auditor.evidence.resolvers import ResolverSettings
 from auditor.model import (
-    ByHand,
     Check,
     Failed,
     Family,
     NotApplicable,
     Passed,
+    Playbook,
     Severity,
     Unavailable,
     Verdict,
@@ -36,11 +36,7 @@ CHECK = Check.of(
     judge,
     family=Family.MTA,
     severity=Severity.MEDIUM,
-    remedy=ByHand(
-        "Give the host two resolvers that do not share a machine: a local unbound (apt install unbound) first, one of another "
-        "host second, both as nameserver lines of /etc/resolv.conf. Restart Postfix afterwards: its chroot keeps a copy "
-        "in /var/spool/postfix/etc."
-    ),
+    remedy=Playbook("resolver"),
     runbook="name-resolution",
     references=("Debian bug 560682",),
 )

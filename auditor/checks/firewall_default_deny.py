@@ -4,7 +4,7 @@ A service that is started by mistake is then not at once on the internet, and is
 """
 
 from auditor.evidence.system import Firewall
-from auditor.model import ByHand, Check, Failed, Family, Passed, Severity, Verdict
+from auditor.model import Check, Failed, Family, Passed, Playbook, Severity, Verdict
 
 
 def judge(firewall: Firewall) -> Verdict:
@@ -22,11 +22,7 @@ CHECK = Check.of(
     judge,
     family=Family.HOST,
     severity=Severity.MEDIUM,
-    remedy=ByHand(
-        "Let in what listens on purpose (25, 465, 587, 993, 22 from your own networks), then refuse the rest: an nftables "
-        "table of yours with policy drop on input, loaded by /etc/nftables.conf. Check it with nft -c -f first, and keep a "
-        "second login open until a new one works."
-    ),
+    remedy=Playbook("firewall"),
     runbook="host-compromise",
     references=("nft(8)",),
 )

@@ -6,7 +6,7 @@ A mailbox password that is guessed is the usual way to a spam run through a good
 from auditor.evidence.mta import MtaRunning
 from auditor.evidence.processes import ProcessTable
 from auditor.evidence.system import GuessingGuard
-from auditor.model import ByHand, Check, Failed, Family, Passed, Severity, Verdict
+from auditor.model import Check, Failed, Family, Passed, Playbook, Severity, Verdict
 
 MAIL = ("postfix", "exim", "dovecot", "sendmail", "smtp", "sasl", "courier", "cyrus")
 
@@ -27,11 +27,7 @@ CHECK = Check.of(
     judge,
     family=Family.ACCESS,
     severity=Severity.MEDIUM,
-    remedy=ByHand(
-        "apt install fail2ban, and switch on the jails of your mail program, of dovecot and of sshd. On Debian 12 its postfix "
-        "filter needs backend = auto or journalmatch = _SYSTEMD_UNIT=postfix@-.service; on Debian 13 its dovecot filter misses "
-        "what Dovecot 2.4 writes (Login aborted: ... auth_failed), so add that line. Prove it with fail2ban-regex."
-    ),
+    remedy=Playbook("login-guessing"),
     runbook="mailbox-takeover",
     references=("RFC 4954 9", "fail2ban-client(1)"),
 )

@@ -5,7 +5,7 @@ on the host, which asks the roots itself.
 """
 
 from auditor.evidence.resolvers import ResolverSettings
-from auditor.model import ByHand, Check, Failed, Family, Passed, Severity, Verdict
+from auditor.model import Check, Failed, Family, Passed, Playbook, Severity, Verdict
 
 
 def judge(resolvers: ResolverSettings) -> Verdict:
@@ -23,11 +23,7 @@ CHECK = Check.of(
     judge,
     family=Family.HOST,
     severity=Severity.HIGH,
-    remedy=ByHand(
-        "Give the host two resolvers that do not share a machine: a local unbound (apt install unbound) first, one of another "
-        "host second, both as nameserver lines of /etc/resolv.conf. Restart Postfix afterwards: its chroot keeps a copy "
-        "in /var/spool/postfix/etc."
-    ),
+    remedy=Playbook("resolver"),
     runbook="name-resolution",
     references=("resolv.conf(5)",),
 )

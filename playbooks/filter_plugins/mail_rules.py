@@ -116,6 +116,17 @@ def submission_options(present: list[str], socket: str) -> dict[str, str]:
     return wanted
 
 
+def with_access_check(present: str, check: str) -> str:
+    """Postfix: the restrictions with this access check in front of whatever may say OK."""
+    return ", ".join([check, *(item for item in _items(present) if item != check)])
+
+
+def with_access_checks(options: dict[str, str], parameter: str, check: str) -> dict[str, str]:
+    """Postfix: the same for each service of master.cf that has restrictions of its own."""
+    own = {name: value for name, value in options.items() if name.endswith(f"/{parameter}")}
+    return {name: with_access_check(value, check) for name, value in own.items()}
+
+
 def without_local_parts(present: str, unwanted: list[str]) -> str:
     """Exim: a list of local parts that are refused, without some of them; what is left stays as it was written.
 
@@ -127,6 +138,25 @@ def without_local_parts(present: str, unwanted: list[str]) -> str:
     items = re.split(rf"(?<!{mark}){mark}(?!{mark})", present[len(lead) :])
     kept = [item for item in items if item.strip() not in unwanted]
     return (lead + (begun.group(1) if begun else ":").join(kept)).strip() if kept != items else present
+
+
+SMTP_DOORS, BOX_DOORS = "smtp,465,submission", "pop3,pop3s,imap,imaps,sieve"
+# fail2ban's own jails and what it has to be told of Debian: bookworm's Postfix logs under postfix@-.service, Exim into a file alone.
+JAILS: dict[str, dict[str, str]] = {
+    "postfix": {"name": "postfix-sasl", "filter": "postfix[mode=auth]", "journal": "SYSLOG_FACILITY=2"},
+    "exim": {"name": "exim", "file": "/var/log/exim4/mainlog", "always": "yes"},
+    "sendmail": {"name": "sendmail-auth", "journal": "SYSLOG_FACILITY=2"},
+    "opensmtpd": {"name": "auditor-opensmtpd", "filter": "auditor-opensmtpd", "journal": "SYSLOG_FACILITY=2"},
+}
+
+
+def guessing_jails(mail: dict[str, Any]) -> list[dict[str, str]]:
+    """The jails of fail2ban for what runs on this host; Dovecot 2.4 says "Login aborted", which the packaged filter does not know."""
+    found = [{"file": "/var/log/mail.log", "port": f"{SMTP_DOORS},{BOX_DOORS}"} | JAILS[mail["mta"]]]
+    if mail["dovecot"]:
+        own = {"filter": "auditor-dovecot"} if [int(part) for part in mail["dovecot"].split(".")[:2]] >= [2, 4] else {}
+        found.append({"name": "dovecot", "file": "/var/log/mail.log", "journal": "SYSLOG_FACILITY=2", "port": f"{SMTP_DOORS},{BOX_DOORS}"} | own)
+    return [*found, {"name": "sshd", "file": "/var/log/auth.log", "journal": "_SYSTEMD_UNIT=ssh.service", "port": "ssh"}]
 
 
 class FilterModule:
@@ -141,4 +171,7 @@ class FilterModule:
             "submission_services": submission_services,
             "submission_options": submission_options,
             "without_local_parts": without_local_parts,
+            "guessing_jails": guessing_jails,
+            "with_access_check": with_access_check,
+            "with_access_checks": with_access_checks,
         }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_transaction import FRAME_SPEC, last_line, run
+from ansible.module_utils.packet_filter import address_set, arm, disarm, families, live_addresses, present, ssh_ports
 
 DOCUMENTATION = """
 module: isolation
@@ -44,34 +45,10 @@ USERS = {"postfix": "postfix", "exim": "Debian-exim", "opensmtpd": "opensmtpq", 
 TABLES = ("auditor_iso", "auditor_egress")
 
 
-def _ssh_ports() -> list[int]:
-    ports = re.findall(r"(?m)^port (\d+)$", run(["sshd", "-T"]).stdout)
-    return sorted({int(port) for port in ports}) or [22]
-
-
-def _live_addresses() -> list[str]:
-    """Where the logins of this moment come from: the play's own, and every other SSH session."""
-    found = [os.environ.get("SSH_CONNECTION", "").split(" ")[0]]
-    for port in _ssh_ports():
-        out = run(["ss", "-Htn", "state", "established", f"( sport = :{port} )"]).stdout
-        found += [re.sub(r"%\w+", "", row.split()[-1].rsplit(":", 1)[0].strip("[]")) for row in out.splitlines() if row.split()]
-    return [str(getattr(ipaddress.ip_address(one), "ipv4_mapped", None) or one) for one in dict.fromkeys(found) if one]
-
-
-def _families(networks: list[str]) -> tuple[list[str], list[str]]:
-    nets = [ipaddress.ip_network(one, strict=False) for one in networks]
-    return [str(n) for n in nets if n.version == 4], [str(n) for n in nets if n.version == 6]
-
-
-def _set(name: str, kind: str, elements: list[str]) -> str:
-    listed = f" elements = {{ {', '.join(elements)} }}" if elements else ""
-    return f"  set {name} {{ type {kind}; flags interval; auto-merge;{listed} }}\n"
-
-
 # Outgoing SSH answers need no `ct state`: on a host that tracked nothing before, packets of a running session count as new.
 def iso_table(incident: str, networks: list[str], ports: list[int], log: tuple[str, int] | None) -> str:
     """L3 as nft text: what is not named here is dropped or refused."""
-    v4, v6 = _families(networks)
+    v4, v6 = families(networks)
     listed = ", ".join(map(str, ports))
     shipping = ""
     if log:
@@ -80,8 +57,8 @@ def iso_table(incident: str, networks: list[str], ports: list[int], log: tuple[s
     return (
         "add table inet auditor_iso\ndelete table inet auditor_iso\ntable inet auditor_iso {\n"
         + f'  comment "{incident} L3"\n'
-        + _set("admin4", "ipv4_addr", v4)
-        + _set("admin6", "ipv6_addr", v6)
+        + address_set("admin4", "ipv4_addr", v4)
+        + address_set("admin6", "ipv6_addr", v6)
         + "  chain iso_in {\n    type filter hook input priority filter - 10; policy drop;\n"
         + "    iif lo accept\n    ct state invalid drop\n"
         + f"    tcp dport {{ {listed} }} ip saddr @admin4 accept\n    tcp dport {{ {listed} }} ip6 saddr @admin6 accept\n"
@@ -128,26 +105,16 @@ def _log_target(text: str) -> tuple[str, int] | None:
         return None
 
 
-def _present(table: str) -> bool:
-    return run(["nft", "list", "table", "inet", table]).returncode == 0
-
-
 def _deadman(incident: str) -> str:
     return f"auditor-deadman-{re.sub(r'[^A-Za-z0-9_.-]', '-', incident)}"
 
 
 def _arm(incident: str, seconds: int) -> str:
-    """Start the timer that opens SSH; '' or why it did not start. Nothing is applied without it."""
-    run(["systemctl", "stop", f"{_deadman(incident)}.timer"])
     OPENING.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     OPENING.write_text(
         "add element inet auditor_iso admin4 { 0.0.0.0/0 }\nadd element inet auditor_iso admin6 { ::/0 }\n", encoding="ascii"
     )
-    done = run(
-        ["systemd-run", "--collect", f"--unit={_deadman(incident)}", f"--on-active={max(1, seconds)}s",
-         "--timer-property=AccuracySec=1s", "/usr/sbin/nft", "-f", str(OPENING)],
-    )  # fmt: skip
-    return last_line(done.stderr) if done.returncode else ""
+    return arm(_deadman(incident), seconds, ["/usr/sbin/nft", "-f", str(OPENING)])
 
 
 def _load(text: str, path: Path) -> str:
@@ -162,16 +129,16 @@ def _load(text: str, path: Path) -> str:
 
 def _apply(module: AnsibleModule) -> None:
     params = module.params
-    live = _live_addresses()
+    live = live_addresses()
     if params["level"] == "L3" and not live and not params["admin_networks"]:
         module.fail_json(msg="Not isolated: neither the address of this login nor mail_admin_networks is known, so nobody could come back.")
     text = egress_table(params["incident"], _uid(params["mta"]))
     if params["level"] == "L3":
         networks = sorted({*live, *params["admin_networks"]})
-        text += iso_table(params["incident"], networks, _ssh_ports(), _log_target(params["log_host"]))
+        text += iso_table(params["incident"], networks, ssh_ports(), _log_target(params["log_host"]))
     held = json.loads(STATE.read_text()) if STATE.exists() else {}
     same = held.get("level") == params["level"] and held.get("incident") == params["incident"]
-    if same and held.get("rules") == text and all(_present(table) for table in held["tables"]):
+    if same and held.get("rules") == text and all(present(table) for table in held["tables"]):
         module.exit_json(changed=False, sentence=_status(params["level"], confirmed=held["confirmed"]))
     if module.check_mode:
         module.exit_json(changed=True, diff={"before": held.get("rules", ""), "after": text}, sentence="")
@@ -179,7 +146,7 @@ def _apply(module: AnsibleModule) -> None:
         module.fail_json(msg=f"Not isolated, nothing was changed: the dead man's timer did not start: {trouble}")
     run(["systemctl", "mask", "--runtime", "nftables.service"])  # its start begins with `flush ruleset`
     if trouble := _load(text, Path("/run/auditor/isolation.nft")):
-        run(["systemctl", "stop", f"{_deadman(params['incident'])}.timer"])
+        disarm(_deadman(params["incident"]))
         run(["systemctl", "unmask", "--runtime", "nftables.service"])
         module.fail_json(msg=f"Not isolated, nothing was changed: nft refuses the rules: {trouble}")
     tables = list(TABLES) if params["level"] == "L3" else ["auditor_egress"]
@@ -200,7 +167,7 @@ def _confirm(module: AnsibleModule) -> None:
     if not STATE.exists():
         module.fail_json(msg="Nothing to confirm: this host is not isolated.")
     held = json.loads(STATE.read_text())
-    missing = [table for table in held["tables"] if not _present(table)]
+    missing = [table for table in held["tables"] if not present(table)]
     if missing:
         module.fail_json(msg=f"Not confirmed: table {missing[0]} is gone, something removed it; run isolate_state=present again.")
     if held["confirmed"]:
@@ -220,13 +187,13 @@ def _confirm(module: AnsibleModule) -> None:
     enabled = run(["systemctl", "enable", UNIT.name])
     if enabled.returncode:
         module.fail_json(msg=f"Not confirmed: the rules could not be made to survive a reboot: {last_line(enabled.stderr)}")
-    run(["systemctl", "stop", f"{_deadman(held['incident'])}.timer"])
+    disarm(_deadman(held["incident"]))
     STATE.write_text(json.dumps(held | {"confirmed": True}), encoding="utf-8")
     module.exit_json(changed=True, sentence=_status(held["level"], confirmed=True))
 
 
 def _undo(module: AnsibleModule) -> None:
-    tables = [table for table in TABLES if _present(table)]
+    tables = [table for table in TABLES if present(table)]
     if not tables and not STATE.exists() and not UNIT.exists():
         module.exit_json(changed=False, sentence="This host is not isolated.")
     if module.check_mode:
@@ -238,9 +205,9 @@ def _undo(module: AnsibleModule) -> None:
     for path in (UNIT, RULES, STATE):
         path.unlink(missing_ok=True)
     run(["systemctl", "daemon-reload"])
-    run(["systemctl", "stop", f"{_deadman(incident)}.timer"])
+    disarm(_deadman(incident))
     run(["systemctl", "unmask", "--runtime", "nftables.service"])
-    left = [table for table in TABLES if _present(table)]
+    left = [table for table in TABLES if present(table)]
     if left:
         module.fail_json(msg=f"Table {left[0]} could not be removed.")
     module.exit_json(changed=True, sentence="The isolation is lifted; the host's own rules were never touched.")

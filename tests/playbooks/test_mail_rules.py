@@ -120,3 +120,48 @@ def test_doors_for_users_keep_the_names_that_master_cf_has_for_them():
 )
 def test_refused_local_parts_of_exim_lose_the_roles_and_nothing_else(present: str, left: str):
     assert rules.without_local_parts(present, ["postmaster", "abuse"]) == left
+
+
+CHECK = "check_sasl_access texthash:/etc/postfix/auditor-suspended"
+
+
+@pytest.mark.parametrize(
+    "present", ["", "permit", "reject_unauth_pipelining, permit_mynetworks", f"{CHECK}, permit"]
+)
+def test_a_suspended_account_is_asked_about_before_anything_may_say_ok_and_once(present: str):
+    wanted = rules.with_access_check(present, CHECK)
+    assert wanted.startswith(CHECK)
+    assert wanted.count(CHECK) == 1
+    assert rules.with_access_check(wanted, CHECK) == wanted
+
+
+def test_services_with_restrictions_of_their_own_ask_too_and_others_are_left_alone():
+    options = {
+        "submission/inet/smtpd_data_restrictions": "permit",
+        "smtp/inet/smtpd_client_restrictions": "permit",
+    }
+    assert rules.with_access_checks(options, "smtpd_data_restrictions", CHECK) == {
+        "submission/inet/smtpd_data_restrictions": f"{CHECK}, permit"
+    }
+
+
+@pytest.mark.parametrize(
+    ("mta", "dovecot", "names"),
+    [
+        ("postfix", "2.3.19.1", ["postfix-sasl", "dovecot", "sshd"]),
+        ("exim", "", ["exim", "sshd"]),
+        ("sendmail", "2.4.1-4", ["sendmail-auth", "dovecot", "sshd"]),
+        ("opensmtpd", "", ["auditor-opensmtpd", "sshd"]),
+    ],
+)
+def test_there_is_a_jail_for_each_program_that_takes_passwords(mta: str, dovecot: str, names: list[str]):
+    jails = rules.guessing_jails({"mta": mta, "dovecot": dovecot})
+    assert [jail["name"] for jail in jails] == names
+
+
+def test_dovecot_2_4_gets_the_filter_that_knows_its_words():
+    filters = [
+        rules.guessing_jails({"mta": "exim", "dovecot": version})[1].get("filter")
+        for version in ("2.3.19.1", "2.4.1-4")
+    ]
+    assert filters == [None, "auditor-dovecot"]
