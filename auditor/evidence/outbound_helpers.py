@@ -39,6 +39,7 @@ def _filters(settings: opensmtpd.OpensmtpdSettings) -> dict[str, str]:
     return {
         "rspamd" if "rspamd" in program else program: name
         for name, program in defined.items()
-        if listeners
+        if not program.startswith("phase ")  # a rule of OpenSMTPD's own
+        and listeners
         and all(re.search(rf'\bfilter\s+"?{re.escape(name)}"?(?:\s|$)', line) for line in listeners)
     }

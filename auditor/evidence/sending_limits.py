@@ -12,17 +12,8 @@ DAY = 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY, "w": 7 * DAY, "min": 60, "hour": 3600, "day": DAY}
 COUNTERS = ("postfwd", "policyd-rate-limit", "rspamd")
 """Programs whose limits are read."""
-COUNT_NOTHING = (
-    "postgrey",
-    "opendkim",
-    "opendmarc",
-    "dovecot",
-    "postsrsd",
-    "dkimpy-milter",
-    "unbound",
-    "named",
-)
-"""Helpers of whom it is known that they limit nobody."""
+COUNT_NOTHING = ("postgrey", "dkim", "opendmarc", "dovecot", "postsrsd", "unbound", "named")
+"""Parts of names of helpers of whom it is known that they limit nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,5 +129,6 @@ def in_force(settings: MtaSettings, helpers: MailHelpers, files: SendingLimits) 
         return LimitsInForce(limits=tuple(exim_limits(settings.exim.rate_limits)), opaque=())
     asked = login_helpers(settings, helpers)
     limits = tuple(limit for limit in files.found if limit.program in asked)
-    opaque = tuple(socket for name, socket in asked.items() if name not in {*COUNTERS, *COUNT_NOTHING})
-    return LimitsInForce(limits=limits, opaque=opaque)
+    known = (*COUNTERS, *COUNT_NOTHING)
+    opaque = [socket for name, socket in asked.items() if not any(word in name for word in known)]
+    return LimitsInForce(limits=limits, opaque=tuple(opaque))

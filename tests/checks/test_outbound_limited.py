@@ -136,6 +136,10 @@ def test_opensmtpd_and_sendmail_need_a_filter_and_the_words_say_so():
     listen = 'listen on 0.0.0.0 port 587 tls-require auth <c> filter "spam"\n'
     counted = of_opensmtpd('filter "spam" proc-exec "filter-rspamd"\n' + listen)
     assert isinstance(verdict(counted, files=RSPAMD), Passed)
+    signed = 'filter "sign" proc-exec "filter-dkimsign -d x"\n' + listen.replace("spam", "sign")
+    assert isinstance(verdict(of_opensmtpd(signed), files=RSPAMD), Failed)
+    ruled = "filter spam phase connect match rdns regex x disconnect bye\n" + listen
+    assert isinstance(verdict(of_opensmtpd(ruled), files=RSPAMD), Failed)
     plain = verdict(of_opensmtpd("listen on 0.0.0.0 port 587 tls-require auth <c>\n"), files=RSPAMD)
     assert isinstance(plain, Failed)
     assert "opensmtpd-filter-rspamd" in (plain.by_hand or "")
