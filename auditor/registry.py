@@ -132,6 +132,12 @@ class Registry:
         )
 
 
+def check_ids() -> frozenset[str]:
+    """Ids of all checks, by the names of their files: nothing is imported."""
+    names = (found.name for found in pkgutil.iter_modules(auditor.checks.__path__))
+    return frozenset(name.replace("_", "-") for name in names if not name.startswith("_"))
+
+
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
     for found in pkgutil.iter_modules(package.__path__):
         if not found.name.startswith("_"):

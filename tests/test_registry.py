@@ -176,3 +176,7 @@ def test_the_real_rooms_are_wired():
 
 def test_a_registry_of_nothing_selects_nothing():
     assert Registry(checks={}, sources={}).select() == ()
+
+
+def test_the_ids_of_all_checks_are_known_without_importing_any():
+    assert rooms.check_ids() == frozenset(load().checks)

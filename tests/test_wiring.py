@@ -28,16 +28,6 @@ CHECKS = sorted(REGISTRY.checks.values(), key=lambda check: check.id)
 RUNBOOKS = [p for p in sorted((ROOT / "runbooks").glob("*.md")) if re.fullmatch(r"[a-z][a-z-]*\.md", p.name)]
 RESERVED_TAGS = {"always", "never", "all", "tagged", "untagged"}
 
-# What the catalogue promises and nobody has written yet. Runbooks and playbooks may name these checks, checks may name
-# these playbooks (reports then say that there is none); every other name has to lead somewhere.
-PLANNED_CHECKS = frozenset(
-    [
-        "backup-recent",
-        "probe-reaches-rcpt",
-        "restore-rehearsed",
-    ]
-)
-
 
 def met(holds: bool, joint: str) -> None:
     """The joint is named where it does not meet."""
@@ -45,10 +35,6 @@ def met(holds: bool, joint: str) -> None:
 
 
 every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
-
-
-def test_what_is_written_is_no_longer_called_planned():
-    assert not PLANNED_CHECKS & REGISTRY.checks.keys()
 
 
 def front_matter(path: Path) -> dict[str, Any]:
@@ -160,13 +146,13 @@ def test_no_runbook_names_a_check_that_is_gone_and_none_is_named_twice(path: Pat
     others = {check for other in RUNBOOKS if other != path for check in findings_of(other)}
     assert len(named) == len(set(named))
     assert not set(named) & others
-    assert not set(named) - REGISTRY.checks.keys() - PLANNED_CHECKS
+    assert not set(named) - REGISTRY.checks.keys()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
 def test_tags_of_playbooks_are_checks_of_that_playbook(path: Path):
     for tag in playbook_tags(path.stem) - RESERVED_TAGS:
-        assert tag in REGISTRY.checks or tag in PLANNED_CHECKS, f"the tag {tag} names no check"
+        assert tag in REGISTRY.checks, f"the tag {tag} names no check"
 
 
 def test_every_playbook_runs_in_the_safe_order_or_is_an_incident_action():

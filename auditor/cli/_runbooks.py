@@ -9,6 +9,7 @@ from auditor import data
 from auditor.cli._exits import Exit
 from auditor.cli._following import refusing, runbook_folder
 from auditor.cli._operator import say
+from auditor.registry import check_ids
 from auditor.runbook import library
 from auditor.runbook.book import collect
 from auditor.runbook.desk import heading
@@ -130,7 +131,7 @@ def check(files: tuple[Path, ...]) -> int:
         playbooks = frozenset(path.stem for path in data.directory("playbooks").glob("*.yml"))
     worst = Exit.CLEAN
     for path in paths:
-        around = Surroundings(runbooks=library.names(path.parent), playbooks=playbooks)
+        around = Surroundings(runbooks=library.names(path.parent), playbooks=playbooks, checks=check_ids())
         try:
             problems = lint(read(path), around)
         except Malformed as error:

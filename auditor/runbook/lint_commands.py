@@ -35,7 +35,7 @@ def _verify(step: Step, verify: Verify, around: Surroundings) -> Iterator[Proble
         )
     if verify.probe is not None and verify.probe not in PROBES:
         yield Problem(step.line, f"{step.id}: unknown probe {verify.probe}; one of {', '.join(PROBES)}")
-    if verify.finding is not None and verify.finding not in around.check_ids:
+    if verify.finding is not None and around.lacks_check(verify.finding):
         yield Problem(step.line, f"{step.id}: no check is called {verify.finding}")
     if verify.args and verify.probe is None:
         yield Problem(step.line, f"{step.id}: only a probe takes args")

@@ -1,13 +1,13 @@
 """Rules on words: each key where it belongs, and each name one that exists."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from auditor.runbook.format import Kind, Runbook, Step, StepWords, Variable
 from auditor.runbook.parse import Problem
 from auditor.runbook.values import NotThatType, check, seconds, type_names
-from auditor.runbook.vocabulary import BUILTINS, CHECK_IDS, EVIDENCE_SETS, FACTS, MESSAGES, PLATFORMS, ROLES
+from auditor.runbook.vocabulary import BUILTINS, EVIDENCE_SETS, FACTS, MESSAGES, PLATFORMS, ROLES
 
 _ANYWHERE: Final = frozenset(
     {
@@ -50,11 +50,15 @@ _MUST: Final[dict[Kind, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What exists around a runbook: other runbooks and playbooks, by name (None: not known, so not checked)."""
+    """What exists around a runbook: other runbooks, playbooks and checks, by name (None: not known, so not checked)."""
 
     runbooks: frozenset[str] | None = None
     playbooks: frozenset[str] | None = None
-    check_ids: frozenset[str] = field(default=CHECK_IDS)
+    checks: frozenset[str] | None = None
+
+    def lacks_check(self, name: str) -> bool:
+        """It is known which checks there are, and this is none."""
+        return self.checks is not None and name not in self.checks
 
 
 def front(runbook: Runbook, around: Surroundings) -> Iterator[Problem]:
@@ -62,7 +66,7 @@ def front(runbook: Runbook, around: Surroundings) -> Iterator[Problem]:
     head = runbook.front
     if head.runbook != runbook.path.name.removesuffix(".md"):
         yield Problem(1, f"runbook: {head.runbook} must be the file's name without .md")
-    for finding in set(head.findings) - around.check_ids:
+    for finding in filter(around.lacks_check, head.findings):
         yield Problem(1, f"findings: no check is called {finding}")
     for role in set(head.roles) - ROLES:
         yield Problem(1, f"roles: unknown role {role}")

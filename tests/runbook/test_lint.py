@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from auditor.registry import check_ids
 from auditor.runbook.lint import Surroundings, lint
 from auditor.runbook.parse import parse
 from auditor.runbook.shell import quoted_placeholders, unsafe
 
 EXAMPLE = Path(__file__).with_name("example.md").read_text("utf-8")
-AROUND = Surroundings(runbooks=frozenset({"example", "host-compromise"}), playbooks=frozenset({"isolate"}))
+AROUND = Surroundings(
+    runbooks=frozenset({"example", "host-compromise"}), playbooks=frozenset({"isolate"}), checks=check_ids()
+)
 
 
 def complaints(text, around=AROUND):

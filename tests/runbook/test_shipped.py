@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.registry import check_ids
 from auditor.runbook import deeds, items, library, probes, vocabulary
 from auditor.runbook.format import Kind
 from auditor.runbook.lint import Surroundings, lint
@@ -16,7 +17,7 @@ PATHS = library.paths(FOLDER)
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_a_shipped_runbook_keeps_every_rule(path):
-    around = Surroundings(runbooks=library.names(FOLDER))
+    around = Surroundings(runbooks=library.names(FOLDER), checks=check_ids())
     assert [f"{found.line}: {found.text}" for found in lint(read(path), around)] == []
 
 
