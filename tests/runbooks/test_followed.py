@@ -70,7 +70,8 @@ def follow(tmp_path: Path, name: str, mta: str, debian: int):
     world.remote = Obliging()
     book = collect([name], BOOKS)
     facts = {
-        "mta": mta, "debian": str(debian), "have_credentials": "yes", "dovecot": "yes", "mail_canary": "canary@example.test",
+        "mta": mta, "debian": str(debian), "units": f"{mta}.service", "have_credentials": "yes", "dovecot": "yes",
+        "mail_canary": "canary@example.test",
     }  # fmt: skip
     said, ended = [], []
     with Incident(create(tmp_path / "incidents", world.clock), world.clock, ANNA) as incident:
