@@ -9,8 +9,8 @@ import pytest
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.net import RESOLVERS
-from tests.lab.test_playbooks import Ansible, replies
-from tests.lab.watching import wait_for
+from tests.lab.test_playbooks import Ansible
+from tests.lab.watching import serves, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 PAIRS = [("bookworm", "postfix"), ("trixie", "postfix")]
@@ -63,11 +63,6 @@ def reached(lab: Lab, host: Host, *ports: int) -> list[int]:
     done = lab.attacker.run([sys.executable, "-c", KNOCK, host.v4, *map(str, ports)])
     assert done.returncode == 0, done.stderr
     return [int(word) for word in done.stdout.split()]
-
-
-def serves(lab: Lab, host: Host) -> bool:
-    [answer] = replies(lab, host, "stranger.example", "", [f"postmaster@{host.domain}"])
-    return answer.startswith("250")
 
 
 @pytest.mark.parametrize(("release", "mta"), PAIRS)

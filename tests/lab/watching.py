@@ -26,6 +26,13 @@ def session(lab: Lab, address: str, port: int = 25) -> Iterator[smtplib.SMTP]:
         yield smtp
 
 
+def serves(lab: Lab, host: Host) -> bool:
+    """A stranger can hand in mail for the postmaster."""
+    with session(lab, host.v4) as smtp:
+        smtp.mail("")
+        return smtp.rcpt(f"postmaster@{host.domain}")[0] == 250
+
+
 def listener(host: Host) -> str:
     """The process that holds port 25, or nothing."""
     return host.sh("ss -Hltnp 'sport = :25' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -1").strip()
