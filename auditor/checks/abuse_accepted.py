@@ -5,7 +5,7 @@ server. An open relay whose abuse@ bounces is cut off without ever having been t
 the organisation's own domain only, so that a subdomain need not have one.
 """
 
-from auditor.evidence.mx import MailExchangers
+from auditor.evidence.mx import MailExchangers, takes_no_mail
 from auditor.evidence.organisation import OrganisationalDomain
 from auditor.evidence.role_addresses import RoleReplies, judge_mailbox
 from auditor.model import (
@@ -28,8 +28,8 @@ def judge(
     roles: PerHost[RoleReplies],
 ) -> Verdict:
     """RCPT at every host of the domain."""
-    if isinstance(mx, MailExchangers) and mx.null:
-        return NotApplicable("the domain says that it takes no mail (null MX)")
+    if silent := takes_no_mail(mx):
+        return silent
     if organisation.name != domain.name:
         return NotApplicable(f"complaints go to the organisation's domain, {organisation.name}")
     return judge_mailbox(roles.found, domain.name, "abuse")

@@ -7,17 +7,13 @@ determined forger, 2048 are the rule. An Ed25519 key alone leaves out the many v
 
 from collections.abc import Iterator
 
-from auditor.evidence.dkim import DkimKeys
-from auditor.evidence.dns import Existence
+from auditor.evidence.dkim import DkimKeys, without_fault
 from auditor.model import (
     Check,
     Failed,
     Family,
-    Inconclusive,
-    NotApplicable,
     Passed,
     Playbook,
-    Reason,
     Severity,
     Verdict,
 )
@@ -44,16 +40,8 @@ def judge(keys: DkimKeys) -> Verdict:
         severity, selector, fault = faults[0]
         observed = tuple({"selector": s, "fault": text} for _, s, text in faults)
         return Failed(f"selector {selector}: {fault}", observed, severity=severity)
-    if keys.unknown and (keys.declared or not keys.keys):
-        selector, why = keys.unknown[0]
-        return Inconclusive(f"selector {selector}: {why.detail}", why.reason)
-    if keys.keys:
-        return Passed(
-            "every key that was found is strong", tuple({"selector": k.selector} for k in keys.keys)
-        )
-    if keys.below is Existence.NXDOMAIN or keys.declared:
-        return NotApplicable("no key is published")
-    return Inconclusive("no key was found under the common selectors", Reason.NOT_DECLARED)
+    seen = tuple({"selector": key.selector} for key in keys.keys)
+    return without_fault(keys, keys.keys, Passed("every key that was found is strong", seen))
 
 
 CHECK = Check.of(

@@ -4,17 +4,13 @@
 and is then forgotten for years.
 """
 
-from auditor.evidence.dkim import DkimKeys
-from auditor.evidence.dns import Existence
+from auditor.evidence.dkim import DkimKeys, without_fault
 from auditor.model import (
     Check,
     Failed,
     Family,
-    Inconclusive,
-    NotApplicable,
     Passed,
     Playbook,
-    Reason,
     Severity,
     Verdict,
 )
@@ -25,14 +21,7 @@ def judge(keys: DkimKeys) -> Verdict:
     testing = tuple({"selector": key.selector} for key in keys.usable if key.testing)
     if testing:
         return Failed(f"selector {testing[0]['selector']} has t=y", testing)
-    if keys.unknown and (keys.declared or not keys.usable):
-        selector, why = keys.unknown[0]
-        return Inconclusive(f"selector {selector}: {why.detail}", why.reason)
-    if keys.usable:
-        return Passed("no key is marked as a test")
-    if keys.below is Existence.NXDOMAIN or keys.declared:
-        return NotApplicable("no key is published")
-    return Inconclusive("no key was found under the common selectors", Reason.NOT_DECLARED)
+    return without_fault(keys, keys.usable, Passed("no key is marked as a test"))
 
 
 CHECK = Check.of(

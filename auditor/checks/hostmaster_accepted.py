@@ -4,26 +4,14 @@ The mailbox for questions about the zone, and by convention the one that the SOA
 certificate authorities write to it; a refusal is noticed when a domain is about to be lost.
 """
 
-from auditor.evidence.mx import MailExchangers
+from auditor.evidence.mx import MailExchangers, takes_no_mail
 from auditor.evidence.role_addresses import RoleReplies, judge_mailbox
-from auditor.model import (
-    Check,
-    Domain,
-    Family,
-    NotApplicable,
-    PerHost,
-    Playbook,
-    Severity,
-    Unavailable,
-    Verdict,
-)
+from auditor.model import Check, Domain, Family, PerHost, Playbook, Severity, Unavailable, Verdict
 
 
 def judge(domain: Domain, mx: MailExchangers | Unavailable, roles: PerHost[RoleReplies]) -> Verdict:
     """RCPT at every host of the domain."""
-    if isinstance(mx, MailExchangers) and mx.null:
-        return NotApplicable("the domain says that it takes no mail (null MX)")
-    return judge_mailbox(roles.found, domain.name, "hostmaster")
+    return takes_no_mail(mx) or judge_mailbox(roles.found, domain.name, "hostmaster")
 
 
 CHECK = Check.of(

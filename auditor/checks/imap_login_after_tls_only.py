@@ -5,34 +5,15 @@ offer of STARTTLS. A server that refuses to log in before TLS makes the attempt 
 Looked at: LOGINDISABLED in the capabilities at 143.
 """
 
-from auditor.evidence.access import AccessGreetings, access_tally
-from auditor.model import (
-    ByHand,
-    Check,
-    Failed,
-    Family,
-    NotApplicable,
-    Passed,
-    Severity,
-    Verdict,
-    weigh,
-)
+from auditor.evidence.access import AccessGreetings, judge_port
+from auditor.model import ByHand, Check, Family, Severity, Verdict
 
 PORT = 143
 
 
 def judge(access: AccessGreetings) -> Verdict:
-    """The port that begins in clear; the one with TLS from the start cannot fail this."""
-    seen = access_tally(access, PORT)
-    if seen.nothing_there:
-        return NotApplicable(f"nothing listens on {PORT}")
-    return weigh(
-        Failed(f"passwords are taken without TLS on {seen.in_clear[0]['address']} port {PORT}", seen.in_clear)
-        if seen.in_clear
-        else None,
-        seen.unseen,
-        Passed("no login before TLS"),
-    )
+    """Capabilities and greeting before TLS."""
+    return judge_port(access, PORT)
 
 
 CHECK = Check.of(

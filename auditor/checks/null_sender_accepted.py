@@ -4,7 +4,7 @@ Bounces, receipts and the checks of other servers come from <> (RFC 5321 section
 never learns that its own mail was not delivered, and some receivers refuse or list hosts that do so.
 """
 
-from auditor.evidence.mx import MailExchangers
+from auditor.evidence.mx import MailExchangers, takes_no_mail
 from auditor.evidence.role_addresses import RoleReplies, mailbox_tally
 from auditor.model import (
     ByHand,
@@ -24,8 +24,8 @@ from auditor.model import (
 
 def judge(domain: Domain, mx: MailExchangers | Unavailable, roles: PerHost[RoleReplies]) -> Verdict:
     """The same recipient from <> and from an ordinary sender: only the difference tells."""
-    if isinstance(mx, MailExchangers) and mx.null:
-        return NotApplicable("the domain says that it takes no mail (null MX)")
+    if silent := takes_no_mail(mx):
+        return silent
     null = mailbox_tally(roles.found, domain.name, "postmaster", null_sender=True)
     ordinary = mailbox_tally(roles.found, domain.name, "postmaster", null_sender=False)
     if null.refused and ordinary.refused:

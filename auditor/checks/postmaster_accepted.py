@@ -5,14 +5,13 @@ postmasters report loops, floods and misdirected mail to it, and bounces of one'
 <Postmaster> without any domain must be taken too, in any case of letters.
 """
 
-from auditor.evidence.mx import MailExchangers
+from auditor.evidence.mx import MailExchangers, takes_no_mail
 from auditor.evidence.role_addresses import RoleReplies, judge_mailbox, mailbox_tally
 from auditor.model import (
     Check,
     Domain,
     Failed,
     Family,
-    NotApplicable,
     Passed,
     PerHost,
     Playbook,
@@ -24,8 +23,8 @@ from auditor.model import (
 
 def judge(domain: Domain, mx: MailExchangers | Unavailable, roles: PerHost[RoleReplies]) -> Verdict:
     """RCPT at every host of the domain; that only the bare form is refused is a small fault."""
-    if isinstance(mx, MailExchangers) and mx.null:
-        return NotApplicable("the domain says that it takes no mail (null MX)")
+    if silent := takes_no_mail(mx):
+        return silent
     verdict = judge_mailbox(roles.found, domain.name, "postmaster")
     bare = mailbox_tally(roles.found, "", "postmaster", null_sender=False)
     if isinstance(verdict, Passed) and bare.refused:

@@ -5,14 +5,13 @@ becomes a source of backscatter and is listed for that, or it loses misspelt mai
 cannot exist are asked for; a domain that accepts both is a catch-all, on purpose or not.
 """
 
-from auditor.evidence.mx import MailExchangers
+from auditor.evidence.mx import MailExchangers, takes_no_mail
 from auditor.evidence.role_addresses import RoleReplies, mailbox_tally
 from auditor.model import (
     Check,
     Domain,
     Failed,
     Family,
-    NotApplicable,
     Passed,
     PerHost,
     Playbook,
@@ -25,8 +24,8 @@ from auditor.model import (
 
 def judge(domain: Domain, mx: MailExchangers | Unavailable, roles: PerHost[RoleReplies]) -> Verdict:
     """The controls of the role probe are the question here."""
-    if isinstance(mx, MailExchangers) and mx.null:
-        return NotApplicable("the domain says that it takes no mail (null MX)")
+    if silent := takes_no_mail(mx):
+        return silent
     seen = mailbox_tally(roles.found, domain.name, "random", null_sender=False)
     return weigh(
         Failed(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.evidence.tls import TlsSession
-from auditor.model import Observation, Reason, Unavailable
+from auditor.model import Failed, NotApplicable, Observation, Passed, Reason, Unavailable, Verdict, weigh
 
 _CAPABILITY = re.compile(r"(?:^\* |\[)CAPABILITY ([^\]\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
@@ -99,3 +99,15 @@ def access_tally(access: AccessGreetings, port: int) -> AccessTally:
         unseen=tuple(u for u in blind if u.reason is not Reason.REFUSED),
         nothing_there=len(blind) == len(doors) and all(u.reason is Reason.REFUSED for u in blind),
     )
+
+
+def judge_port(access: AccessGreetings, port: int) -> Verdict:
+    """The verdict on a port that begins in clear; one with TLS from the start cannot take a password before it."""
+    seen = access_tally(access, port)
+    if seen.nothing_there:
+        return NotApplicable(f"nothing listens on {port}")
+    bad = None
+    if seen.in_clear:
+        where = f"{seen.in_clear[0]['address']} port {port}"
+        bad = Failed(f"passwords are taken without TLS on {where}", seen.in_clear)
+    return weigh(bad, seen.unseen, Passed("no login before TLS"))

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from auditor.evidence.dns import Existence
-from auditor.model import Unavailable
+from auditor.model import Inconclusive, NotApplicable, Passed, Reason, Unavailable, Verdict
 
 GUESSES = ("default", "dkim", "mail", "s1", "selector1", "selector2", "google", "k1")
 """Selectors that most signers choose; finding one proves a key, finding none proves nothing."""
@@ -152,3 +152,15 @@ class SignerKeys:
     """Everything that one host signs with."""
 
     keys: tuple[SignerKey, ...] = ()
+
+
+def without_fault(keys: DkimKeys, judged: tuple[DkimKey, ...], good: Passed) -> Verdict:
+    """The verdict where no key that could be judged is at fault: whether there are any, and whether these are all."""
+    if keys.unknown and (keys.declared or not judged):
+        selector, why = keys.unknown[0]
+        return Inconclusive(f"selector {selector}: {why.detail}", why.reason)
+    if judged:
+        return good
+    if keys.below is Existence.NXDOMAIN or keys.declared:
+        return NotApplicable("no key is published")
+    return Inconclusive("no key was found under the common selectors", Reason.NOT_DECLARED)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from auditor.evidence.dns import Answer, Existence, HostAddresses
-from auditor.model import Unavailable
+from auditor.model import NotApplicable, Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,13 @@ class MailExchangers:
     """Targets beyond those looked at."""
     implicit: HostAddresses | None = None
     """Addresses of the domain itself, which take its mail where there is no MX (RFC 5321 section 5.1)."""
+
+
+def takes_no_mail(mx: MailExchangers | Unavailable) -> NotApplicable | None:
+    """What every question about the domain's mailboxes ends with at a null MX (RFC 7505)."""
+    if isinstance(mx, MailExchangers) and mx.null:
+        return NotApplicable("the domain says that it takes no mail (null MX)")
+    return None
 
 
 def read_exchangers(answer: Answer) -> tuple[tuple[int, str], ...]:
