@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from random import SystemRandom
 
-from auditor.transport.dns_message import HEADER_LENGTH
+from auditor.transport.dns_message import answers
 
 QUESTIONS_PER_SOCKET = 256
 """Then a new socket. A forger must guess the port, which the kernel chooses, and the id, which comes from the
@@ -20,8 +20,6 @@ DATAGRAM = 4_096
 """Octets taken of one reply: three times what we ask for."""
 AT_ONCE = 64
 """Replies read in one go, before the loop turns to others."""
-OPT_LENGTH = 11
-"""Octets of the EDNS record that ends every query (RFC 6891 section 6.1.2, no options)."""
 
 Heard = Callable[[bytes | OSError], None]
 """Told once what became of a question: the reply, or why there is none (TimeoutError is an OSError)."""
@@ -102,9 +100,10 @@ class _Port:
     def send(self, query: bytes, heard: Heard) -> int:
         """Gives the id that it went out under."""
         number = self.ids.pop()
-        self.waiting[number] = (query[HEADER_LENGTH:-OPT_LENGTH].lower(), heard)
+        query = number.to_bytes(2, "big") + query[2:]
+        self.waiting[number] = (query, heard)
         try:
-            self._socket.send(number.to_bytes(2, "big") + query[2:])
+            self._socket.send(query)
         except BlockingIOError:
             pass  # as good as lost on the way, which its time-out is there for
         except OSError as error:
@@ -129,20 +128,8 @@ class _Port:
                 self._fail(error)
                 return
             number = int.from_bytes(data[:2], "big")
-            if len(data) >= HEADER_LENGTH and self._answers(data, number):
+            if number in self.waiting and answers(data, self.waiting[number][0]):
                 self.end(number, data)
-
-    def _answers(self, data: bytes, number: int) -> bool:
-        """A reply to the question that has this id.
-
-        The question must come back as it was asked (RFC 5452 section 9.1); servers that could not read it at all
-        send none, and their header says so.
-        """
-        if number not in self.waiting or not data[2] & 0x80:
-            return False
-        question = self.waiting[number][0]
-        asked = data[HEADER_LENGTH : HEADER_LENGTH + len(question)]
-        return data[4:6] == b"\0\0" or asked.lower() == question
 
     def _fail(self, error: OSError) -> None:
         for number in tuple(self.waiting):

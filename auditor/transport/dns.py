@@ -1,8 +1,8 @@
 """The DNS as probes see it: one shared, cached, bounded resolver over dnspython's wire format.
 
 dnspython's own stub resolver is left out on purpose: it caches nothing that was absent, opens a socket for
-each question and turns a failed server into an empty answer too easily. Its message parser and its TCP
-client are used as they are.
+each question and turns a failed server into an empty answer too easily. It also imports a client for HTTPS, which
+takes longer than logging in to a host.
 """
 
 import asyncio
@@ -10,16 +10,15 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 
-import dns.exception
-import dns.resolver
-
-from auditor.evidence.dns import Answer
+from auditor.evidence.dns import Answer, is_address
 from auditor.model import Reason
 from auditor.net import CannotLook
 from auditor.transport.lookup import LookUp, Outcome, Server, Servers
 
 Key = tuple[str, str, bool]
+RESOLV_CONF = Path("/etc/resolv.conf")
 
 
 def read_server(text: str) -> Server:
@@ -40,14 +39,16 @@ def read_server(text: str) -> Server:
 
 
 def system_servers() -> tuple[Server, ...]:
-    """Name servers of this machine. Raises CannotLook when it has none."""
+    """Name servers of this machine (resolv.conf(5)). Raises CannotLook when it has none."""
     try:
-        found = dns.resolver.get_default_resolver()
-    except (dns.exception.DNSException, OSError) as error:
+        text = RESOLV_CONF.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
         raise CannotLook(Reason.UNREACHABLE, f"this machine names no resolver: {error}") from error
-    servers = tuple((str(server), found.port) for server in found.nameservers if isinstance(server, str))
+    lines = [line.split() for line in text.splitlines()]
+    named = [words[1] for words in lines if len(words) > 1 and words[0] == "nameserver"]
+    servers = tuple((address, 53) for address in named if is_address(address))
     if not servers:
-        raise CannotLook(Reason.UNREACHABLE, "this machine names no resolver that has an address")
+        raise CannotLook(Reason.UNREACHABLE, f"this machine names no resolver in {RESOLV_CONF}")
     return servers
 
 

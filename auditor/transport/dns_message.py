@@ -1,6 +1,5 @@
 """DNS messages: questions as octets, and what a reply proves. Pure: nothing here is sent."""
 
-import os
 import re
 import struct
 from functools import cache
@@ -56,6 +55,7 @@ Places = list[Place]
 _REFUSALS = {dns.rcode.SERVFAIL: Reason.SERVFAIL, dns.rcode.REFUSED: Reason.DNS_REFUSED}
 _END = struct.pack("!HBHHIH", 1, 0, dns.rdatatype.OPT, UDP_PAYLOAD, dns.flags.DO, 0)
 """Class IN, and the EDNS record (RFC 6891 section 6.1.2)."""
+_OPT_LENGTH = len(_END) - 2
 _USUAL = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
 
@@ -87,14 +87,6 @@ class Question:
         name = b"".join([bytes((len(label),)) + label for label in self._labels])
         return header + name + self._kind.to_bytes(2, "big") + _END
 
-    def message(self) -> dns.message.QueryMessage:
-        """The same as dnspython's own object, for its TCP client."""
-        query = dns.message.make_query(
-            dns.name.Name(self._labels), self._kind, want_dnssec=True, payload=UDP_PAYLOAD, flags=self._flags
-        )
-        query.id = int.from_bytes(os.urandom(2), "big")
-        return query
-
 
 @cache
 def _number(kind: str) -> dns.rdatatype.RdataType:
@@ -107,6 +99,18 @@ def parse(wire: bytes, server: str) -> dns.message.Message:
         return dns.message.from_wire(wire, ignore_trailing=True)
     except (dns.exception.DNSException, ValueError) as error:
         raise CannotLook(Reason.MALFORMED, f"{server} answered with a broken message: {error}") from error
+
+
+def answers(reply: bytes, query: bytes) -> bool:
+    """A reply to this very query.
+
+    The question must come back as it was asked (RFC 5452 section 9.1); servers that could not read it at all send
+    none, and their header says so.
+    """
+    if len(reply) < HEADER_LENGTH or reply[:2] != query[:2] or not reply[2] & 0x80:
+        return False
+    end = len(query) - _OPT_LENGTH
+    return reply[4:6] == b"\0\0" or reply[HEADER_LENGTH:end].lower() == query[HEADER_LENGTH:end]
 
 
 def read(wire: bytes, name: str, kind: str) -> Answer:

@@ -4,16 +4,16 @@ Driven by callbacks. As a task, each of the forty thousand questions of a large 
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 
-import dns.asyncquery
 import dns.exception
 
 from auditor.evidence.dns import Answer
 from auditor.model import Reason
 from auditor.net import CannotLook
 from auditor.transport.datagrams import Datagrams
-from auditor.transport.dns_message import Question, read
+from auditor.transport.dns_message import Question, answers, read
 
 ATTEMPTS = 2
 """How often each name server is asked before the answer is "no answer"."""
@@ -90,17 +90,12 @@ class LookUp:
             self._conclude(answer)
 
     async def _fetch(self) -> None:
-        """The same over TCP."""
-        address, port = self._server
+        """The same over TCP (RFC 7766)."""
+        query = os.urandom(2) + self._question.wire[2:]
         try:
-            message = await dns.asyncquery.tcp(
-                self._question.message(),
-                address,
-                timeout=self._servers.timeout,
-                port=port,
-                ignore_trailing=True,
-            )
-            answer = read(message.wire or b"", self._name, self._kind)
+            async with asyncio.timeout(self._servers.timeout):
+                reply = await _exchange_over_tcp(query, self._server)
+            answer = read(reply, self._name, self._kind)
         except CannotLook as reason:
             self._failed(reason)
         except (OSError, EOFError, *_BROKEN) as error:
@@ -114,6 +109,19 @@ class LookUp:
             self.ask(self._servers)
         else:
             self._conclude(CannotLook(reason.reason, f"{self._kind} {self._name}: {reason.detail}"))
+
+
+async def _exchange_over_tcp(query: bytes, server: Server) -> bytes:
+    """Raises OSError, EOFError and, for the answer to another question, ValueError."""
+    reader, writer = await asyncio.open_connection(*server)
+    try:
+        writer.write(len(query).to_bytes(2, "big") + query)
+        reply = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+    finally:
+        writer.close()
+    if not answers(reply, query):
+        raise ValueError("it belongs to another question")
+    return reply
 
 
 def _explain(error: Exception, server: Server) -> CannotLook:

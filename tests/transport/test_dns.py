@@ -9,7 +9,8 @@ import pytest
 from auditor.evidence.dns import Existence
 from auditor.model import Reason
 from auditor.net import CannotLook
-from auditor.transport.dns import CachingResolver, read_server
+from auditor.transport import dns
+from auditor.transport.dns import CachingResolver, read_server, system_servers
 from tests.name_server import name_server, respond
 
 SERVFAIL, NXDOMAIN, REFUSED = 2, 3, 5
@@ -279,3 +280,35 @@ def test_servers_are_read_as_people_write_them(text, server):
 def test_what_names_no_server_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
         read_server(text)
+
+
+def test_the_machines_own_name_servers_are_those_of_resolv_conf(tmp_path, monkeypatch):
+    monkeypatch.setattr(dns, "RESOLV_CONF", tmp_path / "resolv.conf")
+    dns.RESOLV_CONF.write_text(
+        "# nameserver 192.0.2.1\nsearch example.org\nnameserver 192.0.2.53\nnameserver\tfe80::1%eth0\nnameserver nonsense\n"
+    )
+    assert system_servers() == (("192.0.2.53", 53), ("fe80::1%eth0", 53))
+
+
+@pytest.mark.parametrize("text", [None, "", "nameserver\n", "options timeout:1\n"])
+async def test_a_machine_that_names_no_resolver_is_said_to_have_none(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(dns, "RESOLV_CONF", tmp_path / "resolv.conf")
+    if text is not None:
+        dns.RESOLV_CONF.write_text(text)
+    resolver = CachingResolver()
+    with pytest.raises(CannotLook, match="names no resolver") as caught:
+        await resolver.ask("example.org", "A")
+    assert caught.value.reason is Reason.UNREACHABLE
+    await resolver.close()
+
+
+async def test_over_tcp_the_answer_to_another_question_proves_nothing():
+    def cut(query):
+        wire = bytearray(respond(query))
+        wire[2] |= 0x02
+        return [bytes(wire)]
+
+    def other(query):
+        return [respond(query, "example.org. 60 IN A 192.0.2.1").replace(b"\x07example", b"\x07forgery", 1)]
+
+    assert await why_not(cut, kind="A", tcp=other) is Reason.MALFORMED
