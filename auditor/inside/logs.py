@@ -38,6 +38,7 @@ OLDEST = Command(
         "journalctl -q --no-pager -o short-unix SYSLOG_FACILITY=2 2>/dev/null | head -n 1; true",
     ),
     root=True,
+    beside=True,
 )
 LOG_FILES = Command(
     id="log-files",

@@ -31,6 +31,7 @@ postqueue -j | head -n 3000""",
     root=True,
     timeout=10,
     limit=4 << 20,
+    beside=True,
 )
 EXIM_QUEUE = Command(
     id="exim-queue",

@@ -49,10 +49,12 @@ APT_LISTS = Command(
         "sh",
         "-c",
         """command -v apt-get >/dev/null || exit 127
-for f in /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists/*Release; do [ -e "$f" ] && stat -c 'list %Y' "$f"; done
+for f in /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists/*Release; do [ -e "$f" ] && set -- "$@" "$f"; done
+[ $# = 0 ] || stat -c 'list %Y' "$@"
 echo now $(date +%s)
 [ -e /run/reboot-required ] && echo reboot; true""",
     ),
+    beside=True,
 )
 NFT = Command(id="nft", argv=("nft", "-j", "list", "ruleset"), root=True)
 IPTABLES = Command(id="iptables", argv=("iptables-save", "-t", "filter"), root=True)
@@ -67,7 +69,8 @@ SENSITIVE = Command(
         """for f in /etc/postfix/sasl_passwd* /etc/postfix/*.key /etc/exim4/passwd* /etc/exim4/*.key /etc/ssl/private/* \\
   /etc/mail/creds* /etc/mail/secrets* /etc/mail/tls/*.key /etc/mail/authinfo* /etc/dovecot/private/* /etc/dovecot/users \\
   /etc/opendkim/keys/*/*.private /etc/dkimkeys/*.private /var/lib/rspamd/dkim/*.key /etc/letsencrypt/live/*/privkey.pem
-do [ -f "$f" ] && stat -L -c '%a|%U|%n' "$f"; done; true""",
+do [ -f "$f" ] && set -- "$@" "$f"; done
+[ $# = 0 ] || stat -L -c '%a|%U|%n' "$@"; true""",
     ),
     root=True,
 )
