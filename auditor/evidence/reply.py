@@ -67,22 +67,27 @@ class ReplyParser:
         complete = []
         *ended, rest = data.split(b"\n")
         for piece in ended:
-            self._take(piece, 1)
-            reply = self._end_line()
+            line = piece[:MAX_LINE]
+            self._count(len(piece) + 1)
+            if self._line:  # it began in what was fed before
+                self._keep(piece)
+                line, self._line = bytes(self._line), bytearray()
+            reply = self._end_line(line.removesuffix(b"\r"))
             if reply is not None:
                 complete.append(reply)
-        self._take(rest, 0)
+        self._count(len(rest))
+        self._keep(rest)
         return complete
 
-    def _take(self, piece: bytes, newline: int) -> None:
-        self._octets += len(piece) + newline
+    def _count(self, octets: int) -> None:
+        self._octets += octets
         if self._octets > MAX_REPLY:
             raise Malformed(f"a reply of more than {MAX_REPLY} octets")
+
+    def _keep(self, piece: bytes) -> None:
         self._line += piece[: MAX_LINE - len(self._line)]
 
-    def _end_line(self) -> Reply | None:
-        line = bytes(self._line).removesuffix(b"\r")
-        self._line.clear()
+    def _end_line(self, line: bytes) -> Reply | None:
         found = _LINE.fullmatch(line)
         if found is None:
             raise Malformed(f"no SMTP reply: {line[:80]!r}")
