@@ -1,6 +1,8 @@
 """Blocklists: the controls first, then the subjects, each zone by itself and all zones at once."""
 
 import asyncio
+from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from auditor.evidence.blocklists import (
     BLOCKLISTS,
@@ -16,7 +18,7 @@ from auditor.evidence.blocklists import (
     read_code,
 )
 from auditor.evidence.dns import HostAddresses, is_address, not_public
-from auditor.model import Host, Options, Reason, Severity
+from auditor.model import Host, Options, Reason, Severity, Unavailable
 from auditor.net import CannotLook, Network
 
 MAX_SUBJECTS = 12
@@ -62,22 +64,40 @@ def _chosen(options: Options) -> tuple[Blocklist, ...]:
     )
 
 
+_CONTROLS: WeakKeyDictionary[Network, dict[tuple[str, Lists], asyncio.Task[str | Unavailable | None]]] = (
+    WeakKeyDictionary()
+)
+"""By scan, which is one Network: what the test points of a list say, they say for every host."""
+
+
 async def _ask_zone(blocklist: Blocklist, lists: Lists, subjects: tuple[str, ...], network: Network) -> Found:
     state = ZoneState(zone=blocklist.zone, lists=lists, asked=subjects)
+    tried = _CONTROLS.setdefault(network, {})
+    if (blocklist.zone, lists) not in tried:
+        tried[blocklist.zone, lists] = asyncio.ensure_future(_try_controls(blocklist, lists, network))
+    dead = await tried[blocklist.zone, lists]
+    if isinstance(dead, Unavailable):
+        return replace(state, unknown=dead), ()
+    if dead:
+        return replace(state, dead=dead), ()
+    try:
+        answers = await asyncio.gather(*(_codes(blocklist, lists, s, network) for s in subjects))
+    except CannotLook as reason:
+        return replace(state, unknown=reason.as_unavailable()), ()
+    hits = [(subject, codes) for subject, codes in zip(subjects, answers, strict=True) if codes]
+    return state, tuple([await _listing(blocklist, lists, hit, network) for hit in hits])
+
+
+async def _try_controls(blocklist: Blocklist, lists: Lists, network: Network) -> str | Unavailable | None:
+    """Why the zone is left out; None where it lists what it must and nothing else."""
     listed, clean = controls(blocklist, lists)
     try:
         must, must_not = await asyncio.gather(
             _codes(blocklist, lists, listed, network), _codes(blocklist, lists, clean, network)
         )
-        dead = _dead(blocklist, alive=bool(must), clean=not must_not)
-        if dead:
-            return ZoneState(zone=state.zone, lists=lists, asked=subjects, dead=dead), ()
-        answers = await asyncio.gather(*(_codes(blocklist, lists, s, network) for s in subjects))
-        hits = [(subject, codes) for subject, codes in zip(subjects, answers, strict=True) if codes]
-        return state, tuple(await asyncio.gather(*(_listing(blocklist, lists, hit, network) for hit in hits)))
+        return _dead(blocklist, alive=bool(must), clean=not must_not)
     except CannotLook as reason:
-        unknown = reason.as_unavailable()
-        return ZoneState(zone=state.zone, lists=lists, asked=subjects, unknown=unknown), ()
+        return reason.as_unavailable()
 
 
 def _dead(blocklist: Blocklist, *, alive: bool, clean: bool) -> str | None:
