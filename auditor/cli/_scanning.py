@@ -78,7 +78,7 @@ def fresh(given: Given, registry: Registry, *, opener: Opener | None = None, std
     request = read_request(given, registry)
     with runner() as loop:
         record = loop.run(watch(request, registry, opener or opener_for(given), stderr))
-    return conclude(record, registry)
+        return conclude(record, registry)  # in here for the sake of the garbage collector
 
 
 def judge_saved(given: Given, *, terminal: Terminal | None = None) -> int:

@@ -79,8 +79,8 @@ def measure(domains: int) -> dict:
     started = time.perf_counter()
     with runner() as loop:
         record, questions = loop.run(scan(domains))
-    collected = time.perf_counter() - started
-    findings = conclude(record, load()).findings
+        collected = time.perf_counter() - started
+        findings = conclude(record, load()).findings
     return {
         "seconds": time.perf_counter() - started,
         "judging": time.perf_counter() - started - collected,
