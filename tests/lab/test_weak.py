@@ -15,10 +15,11 @@ from tests.lab.fixtures import COMBINATIONS
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.profile import DKIM_SELECTORS, parked
-from tests.lab.test_hardened import LIST, RELAY, STARRED
+from tests.lab.test_hardened import LIST, STARRED
 from tests.lab.watching import listener, unit_of
 
 pytestmark = pytest.mark.lab
+RELAY = {"relay-closed", "relay-rewritten-closed", "relay-submission-closed"}
 OFFERS_TLS = {"postfix", "exim4"}
 """Stock OpenSMTPD and Sendmail have no certificate."""
 REFUSAL = {
