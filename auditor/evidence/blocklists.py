@@ -98,23 +98,38 @@ BLOCKLISTS = (
         control="test.uribl.com",
     ),
 )
-"""Free to ask at low volume without registration, alive when this was written."""
+"""Free to ask at low volume without registration. That a list is alive is proven anew in every scan, by its test points: those of the
+RFC for addresses; dbltest.com, test.surbl.org and test.uribl.com, as their operators publish them, for names."""
 
-DEAD = (
-    *("sorbs.net", "ix.dnsbl.manitu.net", "db.wpbl.info", "dnsbl.inps.de", "ubl.unsubscore.com", "dul.ru"),
-    *("dnsbl.madavi.de", "spamtrap.drbl.drand.net", "bl.spamcannibal.org", "bl.emailbasura.org", "ahbl.org"),
-    *("dnsbl.burnt-tech.com", "dnsbl.njabl.org", "combined.njabl.org", "relays.ordb.org", "list.dsbl.org"),
-    *("cbl.abuseat.org", "rfc-ignorant.org", "virbl.bit.nl", "dnsbl.cyberlogic.net", "wormrbl.imp.ch"),
-    *(
-        "spamrbl.imp.ch",
-        "blackholes.mail-abuse.org",
-        "nszones.com",
-        "bad.psky.me",
-        "bl.csma.biz",
-        "msrbl.net",
-    ),
-    "dnsbl.httpbl.org",
-)
+_DIED = {
+    "sorbs.net": "dnsbl.com, June 2024; pydnsbl 48",
+    "ix.dnsbl.manitu.net": "January 2025: check_rbl 61; rspamd 5299",
+    "db.wpbl.info": "pydnsbl 48",
+    "dnsbl.inps.de": "25 May 2020: pydnsbl 11; dnsbl.com",
+    "ubl.unsubscore.com": "dnsbl.com, June 2024",
+    "dul.ru": "abandoned: check_rbl 8",
+    "dnsbl.madavi.de": "check_rbl 63",
+    "spamtrap.drbl.drand.net": "March 2024, lists the world: check_rbl 53",
+    "bl.spamcannibal.org": "May 2019, lists the world: check_rbl 27; dnsbl-client 7",
+    "bl.emailbasura.org": "lists the world: check_rbl 38; dnsbl.com",
+    "ahbl.org": "lists the world since January 2015: sovereign 232; rblwatch 9",
+    "dnsbl.burnt-tech.com": "lists the world: dnsbl.com",
+    "dnsbl.njabl.org": "2013: node-dnsbl 1",
+    "combined.njabl.org": "2013: node-dnsbl 1",
+    "relays.ordb.org": "listed the world in 2008: securityandthe.net, March 2009",
+    "list.dsbl.org": "2008: securityandthe.net, March 2009",
+    "cbl.abuseat.org": "part of Spamhaus XBL: rspamd 112; abuseat.org/cutover.html",
+    "virbl.bit.nl": "January 2017: pydnsbl 48",
+    "dnsbl.cyberlogic.net": "2018, lists the world: check_rbl 17; pydnsbl 48",
+    "wormrbl.imp.ch": "pydnsbl 48",
+    "spamrbl.imp.ch": "now spamrbl.swinog.ch: pydnsbl 48",
+    "nszones.com": "fraud, by Spamhaus: rspamd 111",
+    "spam.abuse.ch": "rspamd 2744",
+    "rfc-ignorant.de": "2016: jjmartres/Zabbix 124",
+}
+"""Zone -> what became of it, and who says so: issues and pull requests of the projects named, dnsbl.com; looked up on 2026-11-22."""
+
+DEAD = tuple(_DIED)
 """Switched off, sold, or answering everything. Asking one delays mail; believing one refuses all of it."""
 
 
