@@ -114,8 +114,7 @@ _DIED = {
     "bl.emailbasura.org": "lists the world: check_rbl 38; dnsbl.com",
     "ahbl.org": "lists the world since January 2015: sovereign 232; rblwatch 9",
     "dnsbl.burnt-tech.com": "lists the world: dnsbl.com",
-    "dnsbl.njabl.org": "2013: node-dnsbl 1",
-    "combined.njabl.org": "2013: node-dnsbl 1",
+    "njabl.org": "2013: node-dnsbl 1",
     "relays.ordb.org": "listed the world in 2008: securityandthe.net, March 2009",
     "list.dsbl.org": "2008: securityandthe.net, March 2009",
     "cbl.abuseat.org": "part of Spamhaus XBL: rspamd 112; abuseat.org/cutover.html",
@@ -127,16 +126,16 @@ _DIED = {
     "spam.abuse.ch": "rspamd 2744",
     "rfc-ignorant.de": "2016: jjmartres/Zabbix 124",
 }
-"""Zone -> what became of it, and who says so: issues and pull requests of the projects named, dnsbl.com; looked up on 2026-11-22."""
+"""Zone -> what became of it, and who says so: issues and pull requests of the projects named, dnsbl.com; looked up on 2026-11-22.
 
-DEAD = tuple(_DIED)
-"""Switched off, sold, or answering everything. Asking one delays mail; believing one refuses all of it."""
+Switched off, sold, or answering everything: asking one delays mail, and believing one refuses all of it."""
 
 
-def is_dead(zone: str) -> bool:
-    """The zone, or one above it, is on the list of the dead."""
+def death_of(zone: str) -> str | None:
+    """What became of the zone, or of one above it; None where nothing is known against it."""
     name = zone.rstrip(".").lower()
-    return any(name == dead or name.endswith(f".{dead}") for dead in DEAD)
+    found = (why for dead, why in _DIED.items() if name == dead or name.endswith(f".{dead}"))
+    return next(found, None)
 
 
 def question(subject: str, zone: str, lists: Lists) -> str:

@@ -13,7 +13,7 @@ from auditor.evidence.blocklists import (
     Meaning,
     ZoneState,
     controls,
-    is_dead,
+    death_of,
     question,
     read_code,
 )
@@ -60,7 +60,7 @@ def _chosen(options: Options) -> tuple[Blocklist, ...]:
     return tuple(
         known.get(zone, Blocklist(zone=zone, lists=(Lists.V4, Lists.V6), severity=Severity.HIGH))
         for zone in options.dnsbl
-        if not is_dead(zone)
+        if death_of(zone) is None
     )
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.checks import not_blocklisted
-from auditor.evidence.blocklists import BLOCKLISTS, Lists, is_dead, question
+from auditor.evidence.blocklists import BLOCKLISTS, Lists, death_of, question
 from auditor.evidence.dns import HostAddresses
 from auditor.model import Failed, Host, Inconclusive, Options, Passed, Reason, Severity
 from auditor.probes.blocklists import blocklist_answers
@@ -112,7 +112,7 @@ async def test_dead_lists_are_never_asked():
 
 
 def test_no_list_in_the_built_in_set_is_dead():
-    assert not [blocklist.zone for blocklist in BLOCKLISTS if is_dead(blocklist.zone)]
+    assert not [blocklist.zone for blocklist in BLOCKLISTS if death_of(blocklist.zone) is not None]
 
 
 async def test_a_private_address_is_nobodys_business():
