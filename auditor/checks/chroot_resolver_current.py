@@ -1,7 +1,7 @@
 """Postfix's chroot asks the same name servers as the host.
 
-Debian copies resolv.conf into the chroot when Postfix starts. After a change of resolvers the copy is stale: the shell
-resolves, Postfix does not, and mail piles up with "Host not found".
+After a change of resolvers the shell resolves, Postfix does not, and mail piles up with "Host not found": Debian copies
+resolv.conf into the chroot when Postfix starts, and then the copy is stale.
 """
 
 from auditor.evidence.mta import Mta, MtaRunning

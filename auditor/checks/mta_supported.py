@@ -1,7 +1,7 @@
 """The mail program gets security updates, and works with the libraries beside it.
 
-It is the one program that everybody on the internet may talk to. One that was built by hand, or left over by an upgrade of the
-system, stays as it is on the day when its next hole is published. Judged by the package that owns the running file, not by
+Everybody on the internet may talk to it, and one that was built by hand, or left over by an upgrade of the system, stays as it is
+on the day when its next hole is published. Judged by the package that owns the running file, not by
 what else is installed. OpenSMTPD 6.8 beside OpenSSL 3 fails too: it offers STARTTLS and breaks every session.
 """
 

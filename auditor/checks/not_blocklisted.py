@@ -39,7 +39,7 @@ def judge(answers: BlocklistAnswers) -> Verdict:
     blind = tuple(zone for zone in answers.zones if zone.unknown)
     if blind and blind[0].unknown:
         seen = tuple({"list": zone.zone, "why": zone.unknown.detail} for zone in blind if zone.unknown)
-        return Inconclusive(f"{len(blind)} lists gave no answer", blind[0].unknown.reason, seen)
+        return Inconclusive(f"{counted(len(blind), 'list')} gave no answer", blind[0].unknown.reason, seen)
     alive = tuple(zone for zone in answers.zones if not zone.dead)
     if not answers.subjects:
         return Inconclusive("the host has neither a public address nor a name", Reason.NO_ADDRESS)

@@ -1,6 +1,6 @@
 """A domain that takes no mail says so consistently.
 
-`0 .` must stand alone (RFC 7505): beside other records it means nothing, and senders do as they like. A domain
+A null MX beside other records means nothing (RFC 7505), and senders do as they like: it must stand alone. A domain
 that takes no mail should send none either, or its bounces go nowhere; then SPF `-all` and DMARC `p=reject`
 take it out of every forger's reach.
 """

@@ -1,7 +1,7 @@
 """VRFY and EXPN give no mailbox away.
 
-Spammers and password guessers try lists of names. VRFY that answers a real mailbox otherwise than a made-up one
-confirms them without a trace in the mail log; EXPN shows who is behind an alias. 252 to everything is right.
+Spammers and password guessers try lists of names, and VRFY that answers a real mailbox otherwise than a made-up one
+confirms them without a trace in the mail log. EXPN shows who is behind an alias. 252 to everything is right.
 That RCPT tells them apart is not held against a server: refusing unknown recipients is its duty.
 """
 

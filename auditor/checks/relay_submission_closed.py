@@ -1,7 +1,7 @@
 """Mail at the submission ports needs a login.
 
-587 and 465 are for users of the platform. A service there that takes mail without AUTH is an open relay that
-scanners of port 25 do not see; it arises when restrictions are set for port 25 alone, or when a trusted network
+A service on 587 or 465 that takes mail without AUTH is an open relay that scanners of port 25 do not see, and spammers
+do. It arises when restrictions are set for port 25 alone, or when a trusted network
 is too wide. Asked without login, before and after STARTTLS, with the senders and EHLO names that port 25 is asked with; recipients in disguise follow
 where mail for the platform itself is taken without a login. A port that refuses MAIL from anybody is asked once.
 """

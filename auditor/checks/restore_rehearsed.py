@@ -1,8 +1,8 @@
 """Somebody restored from the backup within the last year.
 
-A backup is known to be good when something came back from it. What is found out otherwise in the night of the loss: the key is on
-the disk that is gone, mailboxes are there but their index is not, and the whole takes four days (incidents 000 and 001). No
-program notes a rehearsal by itself: touch `/var/lib/auditor/restore-rehearsed`, or write the day into mail_backup.
+What nobody has tried is found out in the night of the loss: the key of the backup is on the disk that is gone, mailboxes are
+there but their index is not, and the whole takes four days (incidents 000 and 001). No program notes a rehearsal by itself: touch
+`/var/lib/auditor/restore-rehearsed`, or write the day into mail_backup.
 """
 
 from datetime import UTC, datetime

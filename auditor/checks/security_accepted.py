@@ -1,6 +1,6 @@
 """Mail for security is accepted.
 
-The mailbox to which finders of holes and leaked passwords report. Where it bounces, they publish instead.
+Whoever finds a hole, or a list of leaked passwords, writes to security@ first, and publishes instead where that bounces.
 """
 
 from auditor.evidence.mx import MailExchangers, takes_no_mail

@@ -1,5 +1,6 @@
 """Security updates are installed.
 
+From the day on which an update is published, everybody can read in it how to attack the hosts that do not have it.
 Judged by the lists of the security archive that the host has. Lists older than a week prove nothing, and that is a finding too.
 """
 

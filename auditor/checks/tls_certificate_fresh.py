@@ -5,8 +5,6 @@ certificates of 90 days are renewed a month before. A certificate that the mail 
 Exim does when it has none, is not held to this.
 """
 
-import math
-
 from auditor.evidence.access import AccessGreetings
 from auditor.evidence.certificates import presented
 from auditor.evidence.smtp import SmtpSessions, SubmissionSessions
@@ -50,7 +48,7 @@ def judge(
     return weigh(
         Failed(
             f"the certificate on {ending[0][0].where} {_when(ending[0][1])}",
-            tuple(one.facts(f"{left:.1f} days left") for one, left in ending),
+            tuple(one.facts(_when(left)) for one, left in ending),
             severity=Severity.HIGH if any(left < 3 for _, left in ending) else None,
         )
         if ending
@@ -61,9 +59,11 @@ def judge(
 
 
 def _when(left: float) -> str:
-    if left < 0:
-        return f"expired {counted(math.ceil(-left), 'day')} ago"
-    return f"expires in {counted(math.ceil(left), 'day')}"
+    """In whole days, as people count them; never "in -1 days"."""
+    days = round(abs(left))
+    if days == 0:
+        return "expired today" if left < 0 else "expires within a day"
+    return f"expired {counted(days, 'day')} ago" if left < 0 else f"expires in {counted(days, 'day')}"
 
 
 CHECK = Check.of(
