@@ -37,9 +37,11 @@ async def hand_over(call: Call, transaction: Transaction, *, encrypted: bool) ->
         raise ValueError("no message is handed over without the operator's consent")
     try:
         talk = await call.ready(visit.options.helo, encrypted=encrypted)
+        # No bounce (RFC 3461): it would wait in the queue for our own name, which takes no mail.
+        silent = " NOTIFY=NEVER" if "DSN" in talk.extensions else ""
         for command, wanted in (
             (f"MAIL FROM:{transaction.sender}", 250),
-            (f"RCPT TO:{transaction.recipient}", 250),
+            (f"RCPT TO:{transaction.recipient}{silent}", 250),
             ("DATA", 354),
         ):
             reply = await talk.say(command)

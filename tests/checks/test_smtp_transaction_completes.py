@@ -2,7 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from auditor.model import Reason, Severity, Status
+from auditor.checks.smtp_transaction_completes import judge
+from auditor.evidence.delivery import Delivery
+from auditor.evidence.reply import Reply
+from auditor.evidence.smtp import Door, Session, SmtpSessions, Transaction
+from auditor.model import Failed, Inconclusive, Passed, Reason, Severity, Status
 from auditor.net import CannotLook
 from tests.mail_server import MailServer, hosts, network
 from tests.scanning import OPTIONS, find
@@ -66,8 +70,8 @@ async def test_with_a_canary_in_the_domain_one_message_follows_within_tls():
     server = MailServer(rcpt=hosts("canary@example.org"))
     options = replace(OPTIONS, canary="canary@example.org")
     finding = await find("smtp-transaction-completes", network(smtp=server), options=options)
-    assert finding.status is Status.PASSED
-    assert "the end of a message" in finding.summary
+    assert (finding.status, finding.reason) == (Status.UNKNOWN, Reason.NOT_ASKED)
+    assert "nobody could look whether it arrived" in finding.summary
     assert server.log.count("DATA") == 1
     assert "X-Auditor-Label: 0123456789ab" in server.log
 
@@ -92,3 +96,50 @@ async def test_a_foreign_canary_is_never_written_to_through_this_question():
     options = replace(OPTIONS, canary="canary@collector.example")
     await find("smtp-transaction-completes", network(smtp=server), options=options)
     assert "DATA" not in server.log
+
+
+HELLO = Reply(code=250, lines=("mx1.example.org",))
+TAKEN = SmtpSessions(
+    doors=(
+        Door(
+            address="198.51.100.10",
+            port=25,
+            session=Session(
+                local="203.0.113.10",
+                banner=Reply(code=220, lines=("mx1.example.org",)),
+                hello=HELLO,
+                transaction=Transaction(
+                    sender="<a@example.net>",
+                    recipient="<canary@example.org>",
+                    mail=HELLO,
+                    rcpt=HELLO,
+                    data=Reply(code=250, lines=("2.0.0 Ok: queued as 87A7529C8B3",)),
+                ),
+            ),
+        ),
+    )
+)
+
+
+def told(status: str) -> Delivery:
+    line = f"mx1 postfix/local[1]: 87A7529C8B3: to=<canary@example.org>, relay=local, delay=0.02, status={status}"
+    return Delivery(lines=(line,))
+
+
+def test_a_message_that_arrived_passes_and_shows_the_line():
+    verdict = judge(TAKEN, told("sent (delivered to mailbox)"))
+    assert isinstance(verdict, Passed)
+    assert verdict.observed[0]["fate"] == "delivered"
+
+
+@pytest.mark.parametrize("status", ["bounced (unknown user)", "deferred (connection refused)"])
+def test_a_message_that_was_taken_and_did_not_arrive_fails(status: str):
+    verdict = judge(TAKEN, told(status))
+    assert isinstance(verdict, Failed)
+    assert "87A7529C8B3" in str(verdict.observed[0]["line"])
+
+
+def test_a_message_of_which_no_log_says_anything_is_unknown():
+    verdict = judge(TAKEN, Delivery())
+    assert isinstance(verdict, Inconclusive)
+    assert verdict.reason is Reason.TIMEOUT
