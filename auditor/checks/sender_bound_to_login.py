@@ -77,7 +77,9 @@ CHECK = Check.of(
     remedy=ByHand(
         "Postfix: name the login of each address in `smtpd_sender_login_maps` and set "
         "`smtpd_sender_restrictions=reject_sender_login_mismatch` for submission and submissions "
-        "(`postconf -P`)"
+        "(`postconf -P`). Exim: `!senders` with a look-up by $authenticated_id in acl_smtp_predata. OpenSMTPD: `senders <table>` "
+        "at each listener with `auth`. Sendmail: a rule in Local_check_rcpt that compares $&{auth_authen} with $&f "
+        "(Local_check_mail is not asked for logins where delay_checks is set)"
     ),
     runbook="outbound-spam",
     references=("postconf(5), reject_sender_login_mismatch", "RFC 6409 6.1"),

@@ -280,10 +280,31 @@ def test_a_user_sends_as_himself_only(settings, kind):
     assert isinstance(sender_bound_to_login.judge(settings), kind)
 
 
-def test_sendmail_s_local_rule_for_senders_is_read():
-    cf = "SLocal_check_mail\nR$*\t\t\t$: $1 $| $&{auth_authen}\nSBasic_check_mail\n"
-    assert sendmail.binds_senders(cf)
-    assert not sendmail.binds_senders("SLocal_check_mail\nSBasic_check_mail\nR$*\t$: $&{auth_authen}\n")
+EMPTY = 'SLocal_check_mail\nS{}\nR$*\t$: $1 $| $>"Local_check_mail" $1\n'
+IN_MAIL = 'SLocal_check_mail\nR$*\t$: <$&{auth_authen}> $1\nR$*\t$#error $: "550 not yours"\n'
+IN_RCPT = 'SLocal_check_rcpt\nR$*\t$: <$&{auth_authen}> $&f\nR$*\t$#error $: "550 not yours"\n'
+LIMIT = 'SLocal_check_rcpt\nR$*\t$: $>Limit $&{auth_authen}\nR$*\t$#error $: "450 too much"\n'
+
+
+@pytest.mark.parametrize(
+    ("cf", "bound"),
+    [
+        (EMPTY.format("check_mail") + IN_MAIL, True),
+        (EMPTY.format("checkmail") + IN_MAIL, False),
+        (EMPTY.format("checkmail") + IN_RCPT, True),
+        (EMPTY.format("checkmail") + LIMIT, False),
+        ("SLocal_check_mail\nSBasic_check_mail\n" + IN_RCPT.replace("SLocal_check_rcpt", ""), False),
+    ],
+    ids=[
+        "MAIL",
+        "MAIL, which delay_checks does not ask",
+        "RCPT",
+        "a limit and no binding",
+        "another ruleset",
+    ],
+)
+def test_sendmail_s_local_rule_for_senders_is_read_where_a_login_comes_by(cf: str, bound: bool):
+    assert sendmail.binds_senders(cf) is bound
 
 
 def test_exim_s_authenticators_and_its_rule_for_senders_are_read():
