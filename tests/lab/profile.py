@@ -105,7 +105,9 @@ def _hardened(lab: "Lab", host: "Host") -> Plan:
         f'_smtp._tls TXT "v=TLSRPTv1; rua=mailto:postmaster@{host.domain}"',
     ]
     if offers_tls(host.mta, host.release):
-        records.append(f"_25._tcp.{host.name}. TLSA {credential.tlsa}")
+        # The key in use, and the one that waits for the next renewal: RFC 7671 section 8.4.
+        spare = lab.authority.issue(host.name)
+        records += [f"_25._tcp.{host.name}. TLSA {one.tlsa}" for one in (credential, spare)]
     files = {
         "cert.pem": credential.certificate,
         "key.pem": credential.key,

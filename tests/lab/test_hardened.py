@@ -49,20 +49,22 @@ NOT_APPLICABLE = {
     ("trixie", "opensmtpd"): {"helpers-supervised"},
 }
 """Debian 12's OpenSMTPD breaks every handshake, so that host has no submission ports. Neither asks a helper at all."""
-BROKEN = {("bookworm", "opensmtpd"): {"starttls-offered"}}
-"""No setting mends OpenSMTPD 6.8; the finding says so and names backports."""
-OPEN = {
-    "bare-newline-refused": "needs a message to be handed over, and nobody gave --canary",
-    "dane-rollover-ready": "whether the next renewal keeps the key is the administrator's to say",
-    "sender-bound-to-login": "with Sendmail a milter does it, and what a milter does is not told from here",
+BROKEN = {
+    ("bookworm", "opensmtpd"): {"starttls-offered", "mta-supported"},
+    ("trixie", "opensmtpd"): {"outbound-limited"},
+    ("bookworm", "sendmail"): {"outbound-limited"},
+    ("trixie", "sendmail"): {"outbound-limited"},
 }
+"""No setting mends OpenSMTPD 6.8; the finding says so and names backports. Neither OpenSMTPD nor Sendmail counts what one account
+sends: that takes rspamd and a database, which these hosts do not have, and the finding is true."""
 
 
 def scan(admin: Admin, host: Host) -> tuple[dict[str, dict[str, Any]], float]:
-    """Findings by check, and how long it took."""
+    """Findings by check, and how long it took. The canary is a mailbox of the host, so that messages are handed over."""
     admin.inventory(host)
     began = time.monotonic()
-    done = admin.auditor("scan", host.name, *OUTSIDE, "-i", "hosts.yml", "--dnsbl", LIST, "--format", "json")
+    looking = (*OUTSIDE, "--canary", f"canary@{host.domain}", "-i", "hosts.yml", "--dnsbl", LIST)
+    done = admin.auditor("scan", host.name, *looking, "--format", "json")
     took = time.monotonic() - began
     assert done.returncode in {0, 1, 3}, done.stderr
     targets = json.loads(done.stdout)["targets"]
@@ -83,5 +85,5 @@ def test_a_hardened_host_passes_in_less_than_a_minute(
         c for c, f in findings.items() if f["status"] == "failed" and f["severity"] in {"critical", "high"}
     }
     assert bad == BROKEN.get((release, mta), set())
-    assert unknown <= set(OPEN)
+    assert unknown == set()
     assert took < SECONDS

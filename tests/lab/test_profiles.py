@@ -123,6 +123,8 @@ def test_a_hardened_host_takes_submissions_from_alice_only_and_signs_them(
     with lab.vantage.entered(), smtplib.SMTP_SSL(host.v6, 465, context=unnamed(lab), timeout=20) as smtp:
         smtp.login(LOGIN, PASSWORD)
         smtp.sendmail(alice, ["box@canary.example"], f"From: <{alice}>\r\nSubject: s\r\n\r\nhello\r\n")
+        with pytest.raises(smtplib.SMTPException):
+            smtp.sendmail(f"boss@{host.domain}", ["box@canary.example"], "Subject: not hers\r\n\r\nhello\r\n")
     wait_for(lambda: any(alice in mail.decode() for mail in canary.mails), "the mail at the canary")
     mail = next(mail for mail in canary.mails if alice in mail.decode())
     assert f"d={host.domain}" in message_from_bytes(mail)["DKIM-Signature"]

@@ -13,6 +13,7 @@ security: root
 noc: root
 webmaster: root
 mailer-daemon: postmaster
+canary: alice
 root: alice
 END
 

@@ -1,4 +1,11 @@
 sign_with_opendkim
+# One account sends so much a day and no more: Postfix asks postfwd, which counts recipients of each login.
+apt-get install -qy --no-install-recommends postfwd > /dev/null
+cat > /etc/postfix/postfwd.cf <<'END'
+id=DAY; protocol_state==END-OF-MESSAGE; sasl_username=~^.+$; action=rcpt(sasl_username/500/86400/450 4.7.1 daily quota)
+END
+restart postfwd.service on-failure
+systemctl enable --quiet postfwd
 cat >> /etc/dovecot/conf.d/99-hardening.conf <<END
 service auth {
   unix_listener /var/spool/postfix/private/auth {
@@ -16,6 +23,7 @@ postconf -e \
     'mynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128' \
     'smtpd_banner = $myhostname ESMTP' 'disable_vrfy_command = yes' 'smtpd_discard_ehlo_keywords = etrn, silent-discard' \
     'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination' \
+    'smtpd_end_of_data_restrictions = check_policy_service inet:127.0.0.1:10040' \
     'smtpd_helo_required = yes' 'smtpd_data_restrictions = reject_unauth_pipelining' \
     'smtpd_helo_restrictions = permit_mynetworks, reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname' \
     'smtpd_sender_restrictions = reject_non_fqdn_sender, reject_unknown_sender_domain' \

@@ -40,6 +40,19 @@ TRUST_AUTH_MECH(\`PLAIN LOGIN')dnl
 FEATURE(\`nopercenthack', \`reject')dnl
 INPUT_MAIL_FILTER(\`opendkim', \`S=inet:8891@127.0.0.1, F=T, T=S:30s;R:30s')dnl
 END
+# Whoever logs in sends under the address of that login, or with the empty sender. With Debian's delay_checks check_mail is
+# never called for a client that may relay, so the rule stands where the recipient is judged.
+cat >> sendmail.mc <<'END'
+LOCAL_RULESETS
+SLocal_check_rcpt
+R$*	$: <$&{auth_authen}> $&f
+R<> $*	$@ OK	nobody logged in
+R<$+>	$@ OK	the empty sender
+R<$+> <>	$@ OK
+R<$+> $*	$: $>CanonAddr $2
+R$&{auth_authen} <@ $=w .>	$@ OK
+R$*	$#error $@ 5.7.1 $: "550 5.7.1 sender address is not owned by " $&{auth_authen}
+END
 sed -i "/^FEATURE(.access_db/a FEATURE(\`blocklist_recipients')dnl" sendmail.mc
 m4 sendmail.mc > sendmail.cf
 newaliases
