@@ -150,6 +150,19 @@ def test_opensmtpd_and_sendmail_need_a_filter_and_the_words_say_so():
 
 
 @pytest.mark.parametrize(
+    ("filter_", "kind"),
+    [
+        ('proc-exec "/usr/libexec/opensmtpd/filter-dkimsign -d x" user _dkimsign', Failed),
+        ('phase connect match !fcrdns disconnect "550 no name"', Failed),
+        ('proc-exec "/usr/local/sbin/ours"', Inconclusive),
+    ],
+)
+def test_a_filter_that_signs_or_asks_for_a_name_counts_nothing_and_another_may(filter_, kind):
+    listen = 'listen on 0.0.0.0 port 587 tls-require auth <c> filter "f"\n'
+    assert isinstance(verdict(of_opensmtpd(f'filter "f" {filter_}\n{listen}')), kind)
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"), [("1d", 86400), ("1h30m", 5400), ("3600", 3600), ("1 hour", 3600), ("soon", 0)]
 )
 def test_spans_of_time_are_read_as_each_program_writes_them(text, seconds):
