@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from ipaddress import IPv6Address
@@ -60,14 +59,19 @@ class RealNetwork:
                 raise CannotLook(closed.reason, closed.detail)
             await self._places.acquire()
             taken.callback(self._places.release)
+            # A port that does not answer lets others to the same address after a moment: a packet filter that
+            # drops is no connection, and seven filtered ports must not cost seven time-outs. Should it answer
+            # late after all, it is not queued again: whoever holds a place and waits for a turn could wait for
+            # somebody who waits for a place.
+            alarm = asyncio.get_running_loop().call_later(PATIENCE, queueing.close)
             try:
-                sock = await _dial(
-                    tcp.dial(address, port, timeout=min(deadline, CONNECT), first=first), queueing.close
-                )
+                sock = await tcp.dial(address, port, timeout=min(deadline, CONNECT), first=first)
             except CannotLook as failure:
                 if failure.reason in NOT_THERE and (address, port) not in self._opened:
                     self._closed[address, port] = failure
                 raise
+            finally:
+                alarm.cancel()
             give_back = taken.pop_all()
         self._opened.add((address, port))
         return await tcp.converse(sock, tls=tls, timeout=deadline, on_close=give_back.close)
@@ -90,33 +94,6 @@ class RealNetwork:
     async def sleep(self, seconds: float) -> None:
         """Wait, for back-off and greylisting."""
         await asyncio.sleep(seconds)
-
-
-async def _dial(
-    connecting: Coroutine[None, None, socket.socket], give_up_turn: Callable[[], None]
-) -> socket.socket:
-    """Connected. Raises CannotLook.
-
-    A port that does not answer lets others to the same address after a moment: a packet filter that drops is no
-    connection, and seven filtered ports must not cost seven time-outs. Should it answer late after all, it is not
-    queued again: whoever holds a place and waits for a turn could wait for somebody who waits for a place.
-    """
-    dialling = asyncio.ensure_future(connecting)
-    try:
-        done, _ = await asyncio.wait({dialling}, timeout=PATIENCE)
-        if not done:
-            give_up_turn()
-        return await asyncio.shield(dialling)
-    except asyncio.CancelledError:
-        dialling.add_done_callback(_hang_up)
-        dialling.cancel()
-        raise
-
-
-def _hang_up(dialling: "asyncio.Task[socket.socket]") -> None:
-    """Nobody wants the connection any more."""
-    if not dialling.cancelled() and dialling.exception() is None:
-        dialling.result().close()
 
 
 def _lines(path: str) -> list[str]:

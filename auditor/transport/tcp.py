@@ -6,6 +6,7 @@ starts is exactly what a probe of STARTTLS injection has to see (CVE-2011-0411).
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -139,7 +140,7 @@ class TcpStream:
             try:
                 return self._sock.recv(limit)
             except BlockingIOError:
-                await self._until(loop.add_reader, loop.remove_reader, deadline)
+                await _until(self._sock, loop.add_reader, loop.remove_reader, deadline)
 
     async def _give(self, data: bytes, deadline: float) -> None:
         loop = asyncio.get_running_loop()
@@ -148,26 +149,7 @@ class TcpStream:
                 data = data[self._sock.send(data) :]
             if not data:
                 return
-            await self._until(loop.add_writer, loop.remove_writer, deadline)
-
-    async def _until(
-        self, watch: Callable[..., object], unwatch: Callable[[int], object], deadline: float
-    ) -> None:
-        """Wait for the socket. The loop's own coroutines for sockets below asyncio.timeout() take three times as long.
-
-        Raises TimeoutError.
-        """
-        loop = asyncio.get_running_loop()
-        ready: asyncio.Future[None] = loop.create_future()
-        number = self._sock.fileno()
-        watch(number, _wake, ready)
-        alarm = loop.call_at(deadline, _give_up, ready)
-        try:
-            await ready
-        finally:
-            alarm.cancel()
-            if self._sock.fileno() == number:
-                unwatch(number)
+            await _until(self._sock, loop.add_writer, loop.remove_writer, deadline)
 
     async def close(self) -> None:
         """Hang up. Never raises."""
@@ -183,6 +165,26 @@ class TcpStream:
         finally:
             self._sock.close()
             self._on_close()
+
+
+async def _until(
+    sock: socket.socket, watch: Callable[..., object], unwatch: Callable[[int], object], deadline: float
+) -> None:
+    """Wait for the socket. The loop's own coroutines for sockets below asyncio.timeout() take three times as long.
+
+    Raises TimeoutError.
+    """
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    number = sock.fileno()
+    watch(number, _wake, ready)
+    alarm = loop.call_at(deadline, _give_up, ready)
+    try:
+        await ready
+    finally:
+        alarm.cancel()
+        if sock.fileno() == number:
+            unwatch(number)
 
 
 def _wake(ready: "asyncio.Future[None]") -> None:
@@ -206,8 +208,7 @@ async def dial(address: str, port: int, *, timeout: float, first: bytes = b"") -
     try:
         if first:
             _hold_back_ack(sock, where)
-        async with asyncio.timeout(timeout):
-            await asyncio.get_running_loop().sock_connect(sock, (address, port))
+        await _connect(sock, (address, port), timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if first:
             _say_first(sock, first, where)
@@ -218,6 +219,19 @@ async def dial(address: str, port: int, *, timeout: float, first: bytes = b"") -
         sock.close()
         raise
     return sock
+
+
+async def _connect(sock: socket.socket, where: tuple[str, int], timeout: float) -> None:
+    """Raises OSError."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    try:
+        sock.connect(where)
+    except BlockingIOError:
+        await _until(sock, loop.add_writer, loop.remove_writer, deadline)
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise OSError(number, os.strerror(number)) from None
 
 
 def _hold_back_ack(sock: socket.socket, where: str) -> None:
