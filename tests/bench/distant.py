@@ -34,13 +34,14 @@ class Connection:
                 lines = data.splitlines()
                 self.record["commands"] += [line[:60].decode("latin1") for line in lines]
                 await self.far()
-                self.writer.write(
-                    b"".join(map(self.say, lines)) if lines[0] != b"STARTTLS" else b"220 go ahead\r\n"
-                )
                 if lines[0] == b"STARTTLS":
+                    self.writer.transport.pause_reading()  # asyncio would take the first octets of TLS for a command
+                    self.writer.write(b"220 go ahead\r\n")
                     await self.far()
                     await self.writer.start_tls(self.tls)
                     self.implicit = True
+                else:
+                    self.writer.write(b"".join(map(self.say, lines)))
                 if lines[-1] == b"QUIT":
                     self.record["quit"] = True
                     break
