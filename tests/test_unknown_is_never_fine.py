@@ -7,9 +7,13 @@ import pytest
 
 from auditor.model import Declared, Reason, Status
 from auditor.net import CannotLook
+from auditor.registry import load
 from tests.mail_server import MailServer, network
-from tests.scanning import HOST, find
+from tests.scanning import HOST, OPTIONS, find
 from tests.scripted import ScriptedNetwork
+from tests.test_unknown_is_never_fine_dns import CHECKS as DNS_CHECKS
+from tests.test_unknown_is_never_fine_dns import MAY_BE_ABSENT
+from tests.test_unknown_is_never_fine_inside import INSIDE
 
 Weather = Callable[[], ScriptedNetwork]
 
@@ -102,6 +106,12 @@ ACCESS = (
     "imap-login-after-tls-only",
     "pop3-login-after-tls-only",
 )
+WITH_CONSENT = ("bare-newline-refused",)
+"""Asked only with --canary."""
+IN_NO_MATRIX = {
+    "contact-sheet-complete": "asks nobody: it judges what the inventory says",
+    "dkim-key-matches-signer": "needs a host's inside and the DNS: tests/checks/test_keys_inside.py",
+}
 
 
 def matrix(checks: tuple[str, ...], weathers: dict[str, tuple[Weather, Reason]]) -> list[object]:
@@ -115,14 +125,22 @@ def matrix(checks: tuple[str, ...], weathers: dict[str, tuple[Weather, Reason]])
 @pytest.mark.parametrize(
     ("check", "weather", "reason"),
     [
-        *matrix((*RELAY, *ROLES, *SESSION, *TLS, *ACCESS), NO_SESSION),
-        *matrix((*RELAY, *ROLES, *SESSION), SMTP_GREETING),
-        *matrix((*RELAY, *ROLES, "smtp-transaction-completes"), AT_RCPT),
+        *matrix((*RELAY, *ROLES, *SESSION, *TLS, *ACCESS, *WITH_CONSENT), NO_SESSION),
+        *matrix((*RELAY, *ROLES, *SESSION, *WITH_CONSENT), SMTP_GREETING),
+        *matrix((*RELAY, *ROLES, "smtp-transaction-completes", *WITH_CONSENT), AT_RCPT),
         *matrix((*TLS, "starttls-injection-refused"), NO_TLS),
     ],
 )
 async def test_what_could_not_be_seen_is_unknown(check: str, weather: Weather, reason: Reason):
     host = replace(HOST, declared=Declared(roles=("mx", "submission", "mailbox")))
-    finding = await find(check, weather(), host=host)
+    options = replace(OPTIONS, canary="canary@example.org" if check in WITH_CONSENT else None)
+    finding = await find(check, weather(), host=host, options=options)
     assert (finding.status, finding.reason) == (Status.UNKNOWN, reason), finding.summary
     assert finding.summary
+
+
+def test_every_check_stands_in_a_matrix_of_what_may_be_lost():
+    outside = {*RELAY, *ROLES, *SESSION, *TLS, *ACCESS, *WITH_CONSENT}
+    inside = {check.id for check in INSIDE}
+    by_name = {*DNS_CHECKS, *MAY_BE_ABSENT}
+    assert load().checks.keys() - outside - inside - by_name == IN_NO_MATRIX.keys()

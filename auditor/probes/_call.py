@@ -47,6 +47,7 @@ class Call:
         self._pipelined, self._bursting = True, False
         self._known: dict[tuple[bool, Envelope], Transaction] = {}
         self._closed: dict[bool, CannotLook] = {}
+        self._silences = 0
         self._refused: dict[tuple[bool, str], _Refused] = {}
 
     async def connect(self) -> tuple[Dialogue, Reply]:
@@ -202,6 +203,9 @@ class Call:
                 done.extend(e.became(refused.as_unavailable()) for e in first_group(left))
             except CannotLook as lost:
                 await self.drop()
+                self._silences += lost.reason is Reason.TIMEOUT
+                if self._silences >= LOST_CONNECTIONS:  # a tarpit: no question more, in either state
+                    self._closed = dict.fromkeys((False, True), lost)
                 if encrypted in self._closed or self._learned(lost):
                     continue
                 losses, last = losses + 1, lost.as_unavailable()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+from auditor.evidence.refusals import no_answer
 from auditor.evidence.reply import Reply
 from auditor.evidence.smtp import (
     SmtpSessions,
@@ -93,8 +94,10 @@ async def bare_newline(host: Host, smtp: SmtpSessions, network: Network, options
         for command in (envelope.mail, envelope.rcpt, "DATA"):
             reply = await talk.say(command)
             if reply.code not in {250, 251, 354}:
+                why = no_answer(reply)
                 raise CannotLook(
-                    Reason.PROBER_REFUSED, f"{visit.where}: {command} for the canary was answered {reply}"
+                    Reason.PROBER_REFUSED if why is None else why.reason,
+                    f"{visit.where}: {command} for the canary was answered {reply}",
                 )
         head = message(visit, envelope.became(reply)).encode()
         tail = b"".join(b"x" + end + b"NOOP\r\n" for end in SMUGGLED)

@@ -1,6 +1,8 @@
 """How often a scan from outside knocks, and how it leaves: counted at scripted servers and at a real socket."""
 
+import asyncio
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -9,15 +11,19 @@ from pathlib import Path
 import pytest
 
 from auditor.collect import Collector
-from auditor.model import Host, Options
+from auditor.model import Host, Options, Unavailable
 from auditor.net import CannotLook, Stream, TlsOffer
+from auditor.probes._dialogue import Visit
+from auditor.probes._role_questions import RoleQuestions
+from auditor.probes._transactions import Envelope
+from auditor.probes._visiting import Plan, look_in
 from auditor.registry import load
 from auditor.transport.network import RealNetwork
 from tests.bench.bench_one_host import HERE, process
 from tests.mail_server import REFUSED, TLS, MailServer
 from tests.scanning import DOMAIN, HOST, OPTIONS
 from tests.scripted import ScriptedNetwork, ScriptedResolver
-from tests.transport.loopback import certificate
+from tests.transport.loopback import certificate, serving
 
 V4, V6 = "198.51.100.10", "2001:db8::10"
 SMTP = (25, 587, 465)
@@ -130,3 +136,48 @@ async def test_one_connection_is_open_at_a_time(tmp_path: Path):
         assert one["ended"] <= other["began"] + 0.05, (one, other)
     broken_off = [c for c in connections if not c["quit"]]
     assert all(c["commands"][-1] == "STARTTLS" for c in broken_off)
+
+
+def answering(**said: bytes):
+    """Says this to these verbs for ever, 250 to all others."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        while line := await reader.readline():
+            verb = line[:4].decode("latin1")
+            if verb not in said:
+                writer.write(b"250 ok\r\n")
+                continue
+            while True:
+                writer.write(said[verb])
+                await writer.drain()
+                await asyncio.sleep(0 if said[verb] else 60)
+
+    return handler
+
+
+@pytest.mark.parametrize("verb", ["EHLO", "MAIL", "RCPT", "RSET"])
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"250-more\r\n", b"A" * 65_536, b"\x00\x1b[2J\r\n"],
+    ids=["silence", "lines", "line", "escapes"],
+)
+async def test_a_server_that_turns_hostile_in_the_dialogue_is_left_soon(verb: str, said: bytes):
+    async with serving(answering(**{verb: said})) as port:
+        options = Options(timeout=0.2, helo="c.example.net", assume_outside=True, ports=((25, port),))
+        visit = Visit(RealNetwork(ScriptedResolver({}), timeout=0.2), options, "127.0.0.1", 25, "mx.lab.test")
+        plan = Plan(
+            envelope=Envelope(sender="<a@example.net>", recipient="<b@example.org>", helo="c.example.net"),
+            questions=("VRFY b", "EXPN b"),
+            inject=True,
+            relay=HOST,
+            roles=RoleQuestions(HOST, options),
+        )
+        started = time.monotonic()
+        visited = await look_in(visit, plan)
+        assert time.monotonic() - started < 5
+    assert all(
+        isinstance(attempt.transaction.decisive, Unavailable)
+        for p in visited.phases
+        for attempt in p.attempts
+    )
