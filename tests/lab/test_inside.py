@@ -31,6 +31,7 @@ STOCK_PASSES = (
     "queue-healthy",
     "second-mta-absent",
     "release-supported",
+    "administrator-default-absent",
 )
 HARDENED_PASSES = (
     *STOCK_PASSES,
@@ -70,6 +71,43 @@ def test_a_stock_host_fails_what_debian_leaves_open_and_passes_what_it_does_righ
             assert words in said[check][1], (check, said[check])
     assert {check: said[check] for check in STOCK_PASSES if said[check][0] != "passed"} == {}
     assert {check: said[check] for check in said if said[check][0] in {"unknown", "crash"}} == {}
+
+
+@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
+def test_the_program_that_runs_is_named_with_its_package(scan, mail_host: MailHosts, release: str, mta: str):
+    host = mail_host(release, mta)
+    found = scan(host, "--inside-only", "--only", "mta-supported")["mta-supported"]
+    broken = (release, mta) == ("bookworm", "opensmtpd")
+    assert found["status"] == ("failed" if broken else "passed"), found["summary"]
+    (row,) = found["observed"]
+    installed = host.sh(f"dpkg-query -W -f '${{Version}}' {row['package']}")
+    assert row["version"] == installed
+
+
+def test_traces_of_backups_and_probes_are_read_off_the_host(scan, mail_host: MailHosts):
+    """Where nothing is, the operator is asked; asked by name, nothing seen is unknown."""
+    host = mail_host("bookworm", "postfix")
+    names = ("backup-recent", "restore-rehearsed", "probe-reaches-rcpt")
+    words = tuple(word for name in names for word in ("--only", name))
+    before = scan(host, "--inside-only", *words)
+    assert {name: before[name]["reason"] for name in names} == dict.fromkeys(names, "not-declared")
+    host.sh(
+        "mkdir -p /var/lib/auditor /etc/monit/conf.d && touch /var/lib/auditor/restore-rehearsed"
+        " && echo 'if failed port 25 protocol smtp then alert' > /etc/monit/conf.d/mail"
+    )
+    host.write("/etc/systemd/system/mail-backup.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+    host.write("/etc/systemd/system/mail-backup.timer", "[Timer]\nOnCalendar=daily\n")
+    host.sh("systemctl daemon-reload; systemctl start mail-backup.timer mail-backup.service")
+    try:
+        after = scan(host, "--inside-only", *words)
+    finally:
+        host.fresh()
+    assert {name: after[name]["status"] for name in names} == {
+        "backup-recent": "passed",
+        "restore-rehearsed": "passed",
+        "probe-reaches-rcpt": "failed",
+    }
+    assert "mail-backup.service succeeded 0 hours ago" in after["backup-recent"]["summary"]
 
 
 @pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
