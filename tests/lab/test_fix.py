@@ -156,6 +156,7 @@ def give_things_of_its_own(host: Host) -> None:
     if host.mta == "sendmail":
         host.sh("cd /etc/mail && m4 sendmail.mc > sendmail.cf 2> /dev/null")
     host.write(MAILBOX, "From: a friend\n\nold but dear\n", mode=0o600, owner="admin:admin")
+    host.sh("chown -R admin:admin /home/admin/Maildir")
     host.sh(f"printf 'Subject: waits\\n\\nstill here\\n' | /usr/sbin/sendmail -f admin@{host.domain} {STUCK}")
     wait_for(lambda: STUCK in queue(host), "a message in the queue", seconds=30)
 
