@@ -128,7 +128,7 @@ def read(wire: bytes, name: str, kind: str) -> Answer:
         raise CannotLook(Reason.MALFORMED, "the reply is not one to a query")
     if not count and not flags & _OWN_WORD:
         raise CannotLook(Reason.DNS_REFUSED, "the name server gave a referral: it does not resolve for us")
-    canonical, ttl, places = _follow(wire, count) if count else (name, 0, [])
+    canonical, ttl, places = _follow(wire, name, count) if count else (name, 0, [])
     if places and code:
         raise CannotLook(
             Reason.MALFORMED, "the answer contradicts itself: records of a name that does not exist"
@@ -154,10 +154,10 @@ def _refusal(wire: bytes) -> CannotLook:
     return CannotLook(_REFUSALS.get(code, Reason.PROTOCOL), f"the name server answered {word}")
 
 
-def _follow(wire: bytes, count: int) -> tuple[str, int, Places]:
+def _follow(wire: bytes, name: str, count: int) -> tuple[str, int, Places]:
     """End of the CNAME chain, the shortest TTL on the way, and where the records are."""
     parser = dns.wire.Parser(wire, HEADER_LENGTH)
-    owner = parser.get_name(decompress=True)
+    asked = owner = parser.get_name(decompress=True)
     wanted, _ = parser.get_struct("!HH")
     sets = _record_sets(parser, owner, count)
     ttls = [2**31 - 1]
@@ -165,7 +165,9 @@ def _follow(wire: bytes, count: int) -> tuple[str, int, Places]:
         places = sets.get((owner, wanted)) or sets.get((owner, dns.rdatatype.CNAME)) or []
         ttls += [place.ttl for place in places]
         if not places or (owner, wanted) in sets:
-            return owner.to_text(omit_final_dot=True).lower(), min(ttls) if places else 0, places
+            plain = owner is asked and name.isascii()
+            canonical = name if plain else owner.to_text(omit_final_dot=True).lower()
+            return canonical, min(ttls) if places else 0, places
         owner = dns.name.from_wire(wire, places[0].start)[0]
     raise CannotLook(Reason.MALFORMED, f"{owner} leads from alias to alias without end")
 
