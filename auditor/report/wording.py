@@ -9,6 +9,7 @@ from auditor.model import (
     ByHand,
     Check,
     Domain,
+    Family,
     Finding,
     Host,
     Observation,
@@ -62,8 +63,9 @@ def why(check: Check | None) -> str:
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """By severity, then family, check and subject: the same scan gives the same order."""
-    return sorted(findings, key=lambda f: (f.severity.rank, f.family, f.check, f.subject))
+    """By severity, then family in the catalogue's order (an open relay before a silent log), check and subject."""
+    order = list(Family)
+    return sorted(findings, key=lambda f: (f.severity.rank, order.index(f.family), f.check, f.subject))
 
 
 def open_failures(scan: Scan) -> list[Finding]:

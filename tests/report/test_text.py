@@ -51,6 +51,13 @@ def test_the_worst_comes_first():
     assert found == ["CRITICAL", "HIGH", "INFO"]
 
 
+def test_an_open_relay_is_contained_before_anything_else_that_is_critical():
+    silent = finding("mail-log-written", family=Family.LOGGING, runbook="silent-failure")
+    text = show(scan(silent, finding("relay-closed")))
+    assert text.index("relay-closed") < text.index("mail-log-written")
+    assert "--runbook open-relay" in text[text.index("NEXT") :]
+
+
 def test_what_cannot_be_automated_comes_in_words():
     assert "By hand Ask the provider of 198.51.100.10 to set its PTR record" in show()
 
