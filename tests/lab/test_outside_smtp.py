@@ -65,6 +65,7 @@ STOCK_FAILS = {
         "hostmaster-accepted",
         "security-accepted",
         "postmaster-accepted",
+        "recipients-not-enumerable",
         "smtp-transaction-completes",
         "auth-after-tls-only",
         "banner-discreet",
