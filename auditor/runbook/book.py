@@ -133,9 +133,11 @@ def is_done(step: Step, state: State) -> bool:
 def following(book: Book, state: State) -> Step | None:
     """The step to do now: the first that is neither done nor excluded, waiting ones aside; None when all is done.
 
-    A runbook that awaits others goes on when they have nothing left but waiting; the frame's last half is last.
+    A runbook that awaits others goes on when they have nothing left but waiting. The frame's last half is last: it says
+    that it is over, so it begins when nothing but a watch is left.
     """
     waiting: Step | None = None
+    locked = False
     later: dict[str, Step] = {}
     frames = {runbook.front.frame for runbook in book.runbooks.values()}
     for step in book.steps:
@@ -148,11 +150,12 @@ def following(book: Book, state: State) -> Step | None:
             waiting = waiting or step
             continue
         if waiting is not None and missing(step, book, state):
+            locked = True
             continue
         if step.runbook in state.awaiting:
             later.setdefault(step.runbook, step)
             continue
-        if not (later and step.runbook in frames):
+        if not (step.runbook in frames and (later or locked)):
             return step
     return next(reversed(later.values()), waiting)
 

@@ -318,6 +318,18 @@ def test_another_runbook_may_come_first_and_the_rest_of_this_one_after_it(tmp_pa
     assert site.next() is None
 
 
+def test_the_last_half_of_the_frame_waits_for_steps_that_a_wait_keeps_locked(tmp_path):
+    (tmp_path / "runbooks").mkdir()
+    frame = runbook(touch("frame-declare"), name="frame") + "\n## Body\n\n## Close\n\n" + touch("frame-close")
+    (tmp_path / "runbooks" / "frame.md").write_text(frame)
+    quiet = step("quiet", "kind: wait\nrole: ops\nfor: 60m")
+    text = runbook(quiet, touch("ask", more="needs: [quiet]\n"), touch("else"), more="frame: frame\n")
+    site = Site(tmp_path, text)
+    assert [site.next()[0] for _ in range(4)] == ["frame-declare", "quiet", "else", "quiet"]
+    site.world.clock.seconds = 3700
+    assert [site.next()[0] for _ in range(3)] == ["quiet", "ask", "frame-close"]
+
+
 def test_an_edited_runbook_is_refused_until_it_is_accepted(tmp_path):
     site = Site(tmp_path, runbook(touch("first"), touch("second")))
     site.next()
