@@ -138,7 +138,10 @@ def _apply(module: AnsibleModule) -> None:
         text += iso_table(params["incident"], networks, ssh_ports(), _log_target(params["log_host"]))
     held = json.loads(STATE.read_text()) if STATE.exists() else {}
     same = held.get("level") == params["level"] and held.get("incident") == params["incident"]
-    if same and held.get("rules") == text and all(present(table) for table in held["tables"]):
+    # Without a running timer an unconfirmed isolation is one that the dead man has opened.
+    timer = f"{_deadman(params['incident'])}.timer"
+    guarded = held.get("confirmed") or run(["systemctl", "is-active", "--quiet", timer]).returncode == 0
+    if same and guarded and held.get("rules") == text and all(present(table) for table in held["tables"]):
         module.exit_json(changed=False, sentence=_status(params["level"], confirmed=held["confirmed"]))
     if module.check_mode:
         module.exit_json(changed=True, diff={"before": held.get("rules", ""), "after": text}, sentence="")

@@ -1,0 +1,171 @@
+"""Isolation on a real host that has a firewall of its own: who still gets in, what stays shut, what a reboot and a rival do."""
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.admin import Admin
+from tests.lab.laboratory import Lab
+from tests.lab.machine import Host
+from tests.lab.net import Station
+from tests.lab.watching import wait_for
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.timeout(900),
+    pytest.mark.trial("seen as far as the rival firewall; the reboot and the missed confirmation were not"),
+]
+DOORS = (22, 25, 465, 993)
+DEAD_MAN = 8
+ANSWERED_WITHIN = 1.5
+FAIL2BAN = """
+DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends fail2ban > /dev/null 2>&1
+printf '[DEFAULT]\\nbackend = systemd\\nbanaction = nftables\\n[sshd]\\nenabled = true\\n' > /etc/fail2ban/jail.local
+systemctl restart fail2ban
+"""
+
+
+@pytest.fixture(scope="module")
+def host(lab: Lab) -> Iterator[Host]:
+    """Hardened: a rule set of the site, loaded at boot, and fail2ban, which writes rules when it likes."""
+    host = lab.host("mx1.island.example", profile="hardened", v4="198.51.100.83", v6="2001:db8:100::83")
+    try:
+        host.sh(FAIL2BAN)
+        yield host
+    finally:
+        lab.drop(host)
+
+
+@pytest.fixture
+def admin(lab: Lab, host: Host, tmp_path: Path) -> Admin:
+    admin = Admin(lab=lab, folder=tmp_path)
+    networks = [f"{lab.vantage.v4}/32", f"{lab.vantage.v6}/128"]
+    admin.inventory(host, mail_admin_networks=networks)
+    return admin
+
+
+def isolate(admin: Admin, state: str, *, level: str = "L3", dead_man: int = 600) -> None:
+    done = admin.playbook(
+        "isolate",
+        *(
+            "-e",
+            f"isolate_level={level}",
+            "-e",
+            f"isolate_state={state}",
+            "-e",
+            f"isolate_dead_man_seconds={dead_man}",
+        ),
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def opened(station: Station, host: Host) -> dict[str, list[int]]:
+    """Which doors of the host open from there, by family; all are tried at once."""
+    tried: list[tuple[str, int, socket.socket]] = []
+    with station.entered(), contextlib.ExitStack() as stack:
+        for family, address in (("IPv4", host.v4), ("IPv6", host.v6)):
+            for port in DOORS:
+                kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+                door = stack.enter_context(socket.socket(kind, socket.SOCK_STREAM))
+                door.setblocking(False)
+                door.connect_ex((address, port))
+                tried.append((family, port, door))
+        time.sleep(ANSWERED_WITHIN)
+        found: dict[str, list[int]] = {"IPv4": [], "IPv6": []}
+        for family, port, door in tried:
+            with contextlib.suppress(OSError):
+                door.getpeername()  # only a connection has one
+                found[family].append(port)
+    return found
+
+
+def everything() -> dict[str, list[int]]:
+    return {"IPv4": list(DOORS), "IPv6": list(DOORS)}
+
+
+def nothing() -> dict[str, list[int]]:
+    return {"IPv4": [], "IPv6": []}
+
+
+def logs_in(lab: Lab, host: Host, address: str) -> bool:
+    """A new login of the administrator over this address of the host."""
+    argv = [word.replace(host.v4, address) for word in host.ssh.argv("root", ["true"])]
+    return lab.vantage.run([*argv[:1], "-o", "StrictHostKeyChecking=no", *argv[1:]]).returncode == 0
+
+
+def egress(host: Host) -> set[str]:
+    """Where the host itself still reaches port 25."""
+    reached = set()
+    for address in ("203.0.113.66", "2001:db8:203::66"):
+        tried = host.run(f"timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/25' 2>&1").stdout
+        if "refused" in tried or not tried:  # the far side answered
+            reached.add(address)
+    return reached
+
+
+def own_rules(host: Host) -> str:
+    return host.sh("nft list table inet filter")
+
+
+def test_an_isolation_keeps_the_admin_shuts_all_else_and_leaves_the_rules_of_the_site_alone(
+    lab: Lab, host: Host, admin: Admin
+):
+    before = own_rules(host)
+    assert opened(lab.attacker, host) == everything()
+    assert egress(host) == {"203.0.113.66", "2001:db8:203::66"}
+    session = lab.vantage.popen(
+        host.ssh.argv("root", ["cat"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        isolate(admin, "present")
+        assert opened(lab.attacker, host) == nothing()
+        assert egress(host) == set()
+        assert session.stdin is not None
+        assert session.stdout is not None
+        session.stdin.write("still there\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "still there\n", "the session from before"
+    finally:
+        session.kill()
+        session.wait(10)
+    assert logs_in(lab, host, host.v4)
+    assert logs_in(lab, host, host.v6)
+    assert own_rules(host) == before
+
+    host.sh("systemctl restart fail2ban")
+    wait_for(lambda: host.run("fail2ban-client ping").returncode == 0, "fail2ban")
+    host.sh("fail2ban-client set sshd banip 203.0.113.99")
+    assert host.run("systemctl restart nftables").returncode != 0, (
+        "its rule file would begin by emptying everything"
+    )
+    assert opened(lab.attacker, host) == nothing()
+
+    isolate(admin, "confirmed")
+    host.reboot()
+    wait_for(lambda: logs_in(lab, host, host.v4), "a login after the reboot")
+    assert opened(lab.attacker, host) == nothing()
+    assert egress(host) == set()
+
+    isolate(admin, "absent")
+    assert opened(lab.attacker, host) == everything()
+    assert "auditor" not in host.sh("nft list tables")
+    assert own_rules(host) == before
+    assert host.sh("systemctl is-enabled nftables") == "enabled\n"
+    assert host.run("systemctl restart nftables").returncode == 0
+
+
+def test_a_missed_confirmation_opens_ssh_to_all_and_mail_to_nobody(lab: Lab, host: Host, admin: Admin):
+    isolate(admin, "present", dead_man=DEAD_MAN)
+    wait_for(lambda: opened(lab.attacker, host)["IPv4"] == [22], "SSH for everybody", seconds=30)
+    time.sleep(1)
+    assert opened(lab.attacker, host) == {"IPv4": [22], "IPv6": [22]}
+    assert egress(host) == set()
+    isolate(admin, "present")  # asked again, it does not take the opened rules for its own
+    assert opened(lab.attacker, host) == nothing()
+    isolate(admin, "absent")
+    assert opened(lab.attacker, host) == everything()
