@@ -8,8 +8,8 @@ import subprocess
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.mail_dialogue import observe
-from ansible.module_utils.mail_transaction import FRAME_SPEC, LIMITED_SECONDS, last_line, run
+from ansible.module_utils.mail_dialogue import busy, observe
+from ansible.module_utils.mail_transaction import FRAME_SPEC, LIMITED_SECONDS, SETTLE_SECONDS, last_line, run
 
 DOCUMENTATION = """
 module: upgrade_round
@@ -32,12 +32,13 @@ def _true(frame: dict) -> list[str]:
 
 
 def _await(frame: dict, needed: list[str]) -> list[str]:
-    deadline = time.monotonic() + LIMITED_SECONDS
-    while lost := [line for line in needed if line not in _true(frame)]:
-        if time.monotonic() > deadline:
+    begun = time.monotonic()
+    while True:
+        seen = observe(frame["units"], frame["recipients"])
+        lost = [line for line in needed if not seen.get(line)]
+        if not lost or time.monotonic() - begun > (LIMITED_SECONDS if busy(seen) else SETTLE_SECONDS):
             return lost
         time.sleep(2)
-    return []
 
 
 def main() -> None:
