@@ -121,10 +121,6 @@ def test_only_the_mail_of_the_account_is_held_and_then_released(
         spam.must("hold-account", Use.UNDO)
         assert held(host) == 0
         Follower(host, release, "open-relay").must("release", Use.DO)
-        if mta == "postfix":  # released mail waits for its next turn, at most maximal_backoff_time
-            host.sh(
-                'postqueue -j | sed -n \'s/.*"queue_id": "\\([^"]*\\)".*/\\1/p\' | xargs -r -n 1 postqueue -i'
-            )
         wait_for(lambda: canary.has(mark), "the released message outside", seconds=30)
     finally:
         host.fresh()
