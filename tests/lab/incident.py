@@ -30,6 +30,8 @@ LONG = {
     "flood/watch": "the watch takes a day",
     "blocklisted/quiet-hour": "it takes an hour",
     "blocklisted/recheck": "it takes three days",
+    "destination-refuses/better": "it takes a day",
+    "dependency-down/drained": "it takes two hours",
 }
 """Steps that a test cannot wait for."""
 
@@ -50,6 +52,13 @@ class Sink(socketserver.StreamRequestHandler):
             verb = line[:4].upper()
             if verb == b"MAIL":
                 sender = line[11:].split(b">")[0].decode("ascii", "replace")
+            if verb == b"MAIL":
+                rcpts = 0
+            if verb == b"RCPT":
+                rcpts += 1
+            if verb == b"RCPT" and rcpts > int(sys.argv[4]):
+                say(b"452 4.5.3 Too many recipients")
+                continue
             if verb == b"RCPT" and sender and len(open(sys.argv[2]).readlines()) >= int(sys.argv[3]):
                 say(b"550 5.7.1 Service unavailable; client blocked using bl.example")
                 continue
@@ -79,17 +88,31 @@ def send(
 
 
 class Sink:
-    """A mail server elsewhere that takes everything, or so many messages, and counts it. Use it as a context manager."""
+    """A mail server elsewhere that counts what it takes. Use it as a context manager.
 
-    def __init__(self, lab: Lab, folder: Path, *, name: str, v4: str, patience: int = 1_000_000) -> None:
-        self.station, self._patience = lab.station(name, v4), patience
+    `patience` is how many messages it takes at all, `recipients` how many of one message.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        folder: Path,
+        *,
+        name: str,
+        v4: str,
+        patience: int = 1_000_000,
+        recipients: int = 100,
+    ) -> None:
+        self.station, self._limits = lab.station(name, v4), (str(patience), str(recipients))
         self.taken = folder / f"{name}.taken"
 
     def __enter__(self) -> Self:
         self.taken.touch()
         self._server = self.station.popen(
-            [sys.executable, "-c", _SINK, self.station.v4, str(self.taken), str(self._patience)],
+            [sys.executable, "-c", _SINK, self.station.v4, str(self.taken), *self._limits],
         )
+        listens = ["ss", "-Hltn", "sport = :25"]
+        wait_for(lambda: self.station.run(listens).stdout, f"a listener at {self.station.v4}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -231,6 +254,10 @@ class Desk:
         """The journal."""
         journal = next((self.folder / "incidents").glob("INC-*/journal.jsonl"))
         return [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
+
+    def said(self, step: str) -> str:
+        """What the commands of a step said."""
+        return next((self.folder / "incidents").glob(f"INC-*/ev/*-{step}.out")).read_text("utf-8")
 
     def ended(self, step: str) -> dict[str, Any]:
         """How a step ended, the last time."""

@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 WAITING = 5
 CONTAINED_WITHIN = 60
 ANSWERS = {
+    "egress-off": {"lost": "again"},
     "compromised": {"choose": "no"},
     "who": {"relay_client": "203.0.113.66", "since": "this morning"},
     "opening-found": {"cause": "everybody may relay"},
@@ -32,8 +33,16 @@ HOSTS = [
     ("bookworm", "postfix", False),
     ("bookworm", "exim4", True),
     ("bookworm", "opensmtpd", True),
-    ("bookworm", "sendmail", True),
-    ("trixie", "postfix", False),
+    pytest.param(
+        *("bookworm", "sendmail", True),
+        marks=pytest.mark.trial(
+            "seen as far as the accounting, and not since that leaves abandoned mail out"
+        ),
+    ),
+    pytest.param(
+        *("trixie", "postfix", False),
+        marks=pytest.mark.trial("not seen yet: the rules are flushed in the middle, and Debian 13"),
+    ),
 ]
 """Release, mail program, whether somebody started it in a shell: systemd then stops and starts nothing."""
 
@@ -80,7 +89,7 @@ def spam(lab: Lab, host: Host, recipient: str, count: int) -> bool:
 
 @pytest.mark.parametrize(("release", "mta", "by_hand"), HOSTS)
 def test_an_open_relay_is_contained_fixed_accounted_for_and_closed(
-    lab: Lab, open_relay: Host, tmp_path: Path, mta: str
+    lab: Lab, open_relay: Host, tmp_path: Path, release: str
 ):
     """Given spam through an open relay and two complaints, when the runbook is followed, then the third never comes."""
     host = open_relay
@@ -99,7 +108,14 @@ def test_an_open_relay_is_contained_fixed_accounted_for_and_closed(
         assert before["relay-closed"]["severity"] == "critical"
         assert before["relay-closed"]["runbook"] == "open-relay"
         desk.open("open-relay")
-        desk.follow()
+        if release == "bookworm":
+            desk.follow()
+        else:  # a well-meant command takes the isolation away, and the next step notices
+            assert desk.incident("run", "--phase", "Isolate").returncode == 0
+            host.sh("nft flush ruleset")
+            desk.follow()
+            lost = [one["step"] for one in desk.entries() if one["kind"] == "temp.lost"]
+            assert lost == ["egress-off"]
 
         assert desk.seconds("open", "stop-accepting") < CONTAINED_WITHIN, desk.durations()
         assert "removed by us 5" in desk.balance()

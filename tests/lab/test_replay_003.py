@@ -1,14 +1,16 @@
-"""Replay of report 003: the one resolver dies, mail to everybody waits, nothing may bounce."""
+"""Replay of report 003: a dead resolver, a receiver of one recipient, a scanner that hangs, and maintenance in turn."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab.incident import Desk, Sink, without
+from tests.lab.admin import Admin
+from tests.lab.incident import Desk, Sink, send, without
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.net import ip
+from tests.lab.watching import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 MESSAGES = 10
@@ -35,7 +37,24 @@ def blind(lab: Lab) -> Iterator[Host]:
         lab.drop(host)
 
 
-def test_mail_waits_for_a_dead_resolver_and_drains_with_another_one(lab: Lab, blind: Host, tmp_path: Path):
+@pytest.fixture
+def backup(lab: Lab, blind: Host) -> Iterator[Host]:
+    """The backup MX elsewhere, with a resolver of its own. For now it cannot reach the first host either."""
+    host = lab.host("mx2.elsewhere.example", v4="198.51.100.78", v6="2001:db8:100::78")
+    try:
+        host.sh(
+            f"printf '{blind.domain} smtp:[{blind.v4}]\\n' > /etc/postfix/first\n"
+            f"postconf -e relay_domains={blind.domain} transport_maps=texthash:/etc/postfix/first; postfix reload\n"
+            f"ip route add unreachable {blind.v4}"
+        )
+        yield host
+    finally:
+        lab.drop(host)
+
+
+def test_mail_waits_for_a_dead_resolver_and_drains_with_another_one(
+    lab: Lab, blind: Host, backup: Host, tmp_path: Path
+):
     """Given a host whose only resolver is silent, when the runbook is followed, then every message arrives and none bounced."""
     host = blind
     lab.zone("far.example", ["@ MX 10 mx", "mx A 203.0.113.73"])
@@ -53,7 +72,12 @@ def test_mail_waits_for_a_dead_resolver_and_drains_with_another_one(lab: Lab, bl
             "for n in $(seq 60); do journalctl -q -t postfix/smtp | grep -q 'Name service error' && exit 0; sleep 1; done; exit 1"
         )
         assert int(host.sh(QUEUED)) == MESSAGES
+        assert send(lab.vantage, backup, f"root@{host.domain}", count=MESSAGES).returncode == 0
+        wait_for(lambda: backup.sh(QUEUED) == f"{MESSAGES}\n", "mail in the queue of the backup MX")
         desk.open("name-resolution")
+        desk.step("where", "soft-bounce", "second-resolver")
+        backup.sh(f"ip route del unreachable {host.v4}; postqueue -f")
+        wait_for(lambda: backup.sh(QUEUED) == "0\n", "an empty queue of the backup MX", seconds=60)
         missing = without("resolver")
         desk.follow(
             {"name-resolution/for-good": "there is no playbook resolver in this tree"} if missing else {}
@@ -61,4 +85,154 @@ def test_mail_waits_for_a_dead_resolver_and_drains_with_another_one(lab: Lab, bl
         assert desk.seconds("open", "drain") < 15 * 60
         assert sink.count() == MESSAGES
     assert host.sh(QUEUED) == "0\n"
+    balance = desk.balance()
+    assert "bounced 0 + queued 0 + held 0" in balance
+    assert int(balance.split("delivered ")[1].split()[0]) >= 2 * MESSAGES, balance
+
+
+# -- one recipient, a scanner that hangs, maintenance ----------------------------------------------------------------
+
+SCANNER = """import os, socketserver, struct, time
+class Milter(socketserver.StreamRequestHandler):
+    def handle(self):
+        while head := self.rfile.read(4):
+            text = self.rfile.read(struct.unpack(">I", head)[0])
+            while os.path.exists("/run/scanner-hangs"):
+                time.sleep(0.2)
+            if text[:1] == b"O":
+                self.wfile.write(struct.pack(">IcIII", 13, b"O", 2, 0, 0x7F))
+            elif text[:1] == b"E":
+                open("/run/scanned", "a").write("x")
+                self.wfile.write(struct.pack(">Ic", 1, b"c"))
+            elif text[:1] == b"Q":
+                return
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer(("127.0.0.1", 10060), Milter).serve_forever()
+"""
+SCANNER_UNIT = """[Unit]
+Description=virus scanner
+[Service]
+ExecStart=/usr/bin/python3 /usr/local/sbin/scanner
+Restart=on-failure
+[Install]
+WantedBy=multi-user.target
+"""
+NOTE = """
+cd /root; mkdir -p note/DEBIAN repo
+printf 'Package: lab-note\\nVersion: 1\\nArchitecture: all\\nMaintainer: lab <root@localhost>\\nDescription: note\\n' > note/DEBIAN/control
+dpkg-deb -b note note_1.deb > /dev/null; dpkg -i note_1.deb > /dev/null
+sed -i 's/^Version: 1/Version: 2/' note/DEBIAN/control
+printf '#!/bin/sh\\n%s\\n' "$POSTINST" > note/DEBIAN/postinst; chmod 0755 note/DEBIAN/postinst
+dpkg-deb -b note repo/note_2.deb > /dev/null
+{ cat note/DEBIAN/control; echo "Filename: ./note_2.deb"; echo "Size: $(stat -c %s repo/note_2.deb)"
+  echo "SHA256: $(sha256sum repo/note_2.deb | cut -d ' ' -f 1)"; } > repo/Packages
+rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+chmod 0755 /root; echo 'deb [trusted=yes] file:/root/repo ./' > /etc/apt/sources.list
+apt-get update -qq
+"""
+"""An update of a package that is waiting in a repository on the host's own disk."""
+
+
+@pytest.fixture(scope="module")
+def pair(lab: Lab) -> Iterator[tuple[Host, Host]]:
+    first, second = (
+        lab.host(f"mx{n}.pair.example", v4=f"198.51.100.{80 + n}", v6=f"2001:db8:100::{80 + n}")
+        for n in (1, 2)
+    )
+    try:
+        first.write("/usr/local/sbin/scanner", SCANNER, mode=0o755)
+        first.write("/etc/systemd/system/scanner.service", SCANNER_UNIT)
+        first.sh("systemctl daemon-reload; systemctl enable --quiet --now scanner")
+        names = [f"{one.name}. A {one.v4}" for one in (first, second)]
+        lab.zone("pair.example", [*names, f"@ MX 10 {first.name}.", '@ TXT "v=spf1 mx -all"'])
+        lab.zone("picky.example", ["@ MX 10 mx", "mx A 203.0.113.74"])
+        yield first, second
+    finally:
+        lab.drop(first)
+        lab.drop(second)
+
+
+@pytest.mark.trial("not seen to its end since the receiver is waited for")
+def test_a_receiver_of_one_recipient_a_message_gets_them_one_by_one(
+    lab: Lab, pair: tuple[Host, Host], tmp_path: Path
+):
+    """Given 452 for each second recipient, when the runbook is followed, then three recipients get three messages."""
+    host = pair[0]
+    answers = {
+        "vars": {"destination": "picky.example"},
+        "classify": {"operator": "picky.example", "answer_text": "452 4.5.3 Too many recipients"},
+    }
+    with Sink(lab, tmp_path, name="picky", v4="203.0.113.74", recipients=1) as picky:
+        host.sh(
+            "printf 'Subject: x\\n\\nx\\n' | sendmail -f root@pair.example a@picky.example b@picky.example c@picky.example"
+        )
+        wait_for(lambda: "Too many recipients" in host.sh("postqueue -j"), "recipients that wait", seconds=60)
+        assert picky.count() == 1
+        desk = Desk(lab, host, tmp_path, answers)
+        desk.open("destination-refuses")
+        desk.step("classify")
+        assert "452 4.5.3 Too many recipients" in desk.said("classify")
+
+        def drained() -> None:
+            host.sh(
+                'postqueue -j | sed -n \'s/.*"queue_id": "\\([^"]*\\)".*/\\1/p\' | xargs -r -n 1 postqueue -i'
+            )
+            picky.await_count(3)
+
+        desk.follow(at={"destination-refuses/better": drained})
     assert "bounced 0 + queued 0 + held 0" in desk.balance()
+
+
+def scanned(host: Host) -> int:
+    return len(host.run("cat /run/scanned 2>/dev/null").stdout)
+
+
+def test_mail_waits_for_a_scanner_that_hangs_and_none_passes_unseen(
+    lab: Lab, pair: tuple[Host, Host], tmp_path: Path
+):
+    """Given a scanner that hangs and mail that passes without it, when the runbook is followed, then mail waits and is seen."""
+    host = pair[0]
+    host.sh(
+        "postconf -e smtpd_milters=inet:127.0.0.1:10060 milter_default_action=accept milter_command_timeout=3s"
+        " milter_content_timeout=3s milter_connect_timeout=3s; postfix reload"
+    )
+    own = f"root@{host.domain}"
+    assert send(lab.vantage, host, own).returncode == 0
+    assert scanned(host) == 1
+    host.sh("touch /run/scanner-hangs")
+    assert send(lab.vantage, host, own).returncode == 0
+    assert scanned(host) == 1, "it passed unseen"
+    answers = {
+        "name-it": {"helper": "the virus scanner; its database hangs"},
+        "choose": {"choose": "wait"},
+        "eject": {"node": "the second of three"},
+    }
+    desk = Desk(lab, host, tmp_path, answers, mail_helpers=["scanner.service"])
+    before = desk.scan("helper-failure-defers")["helper-failure-defers"]
+    assert (before["status"], before["runbook"]) == ("failed", "dependency-down"), before
+    desk.open("dependency-down")
+    desk.step("name-it", "copy", "choose", "tempfail")
+    assert "451" in send(lab.vantage, host, own).stderr
+    host.sh("rm /run/scanner-hangs")
+    desk.follow()
+    assert send(lab.vantage, host, own).returncode == 0
+    assert scanned(host) == 2
+    assert desk.scan("helper-failure-defers")["helper-failure-defers"]["status"] == "passed"
+    assert "bounced 0 + queued 0 + held 0" in desk.balance()
+
+
+def test_the_second_host_is_not_begun_when_the_first_does_not_come_back(
+    lab: Lab, pair: tuple[Host, Host], tmp_path: Path
+):
+    """Given an update that stops the mail program, when two hosts are patched, then the second keeps what it has."""
+    first, second = pair
+    first.sh("POSTINST='systemctl mask --now postfix@-'\n" + NOTE)
+    second.sh("POSTINST=true\n" + NOTE)
+    admin = Admin(lab=lab, folder=tmp_path)
+    admin.inventory(first, second)
+    done = admin.playbook("patch-round")
+    assert done.returncode != 0
+    assert "The round stops here: no longer true after the upgrade" in done.stdout, done.stdout[-2000:]
+    version = "dpkg-query -W -f '${Version}' lab-note"
+    assert (first.sh(version), second.sh(version)) == ("2", "1")
+    assert 25 in second.listening()
