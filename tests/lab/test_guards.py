@@ -10,7 +10,7 @@ from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.net import RESOLVERS
 from tests.lab.test_playbooks import Ansible
-from tests.lab.watching import serves, wait_for
+from tests.lab.watching import Box, serves, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 PAIRS = [("bookworm", "postfix"), ("trixie", "postfix")]
@@ -149,3 +149,23 @@ def test_who_guesses_passwords_is_banned_and_nobody_else(lab: Lab, place, releas
     assert serves(lab, host), "others are served"
     host.sh("fail2ban-client unban --all")
     assert ansible.run("login-guessing")[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("release", "mta"),
+    [("trixie", "postfix"), ("trixie", "exim4"), ("trixie", "opensmtpd"), ("bookworm", "sendmail")],
+)
+def test_a_null_client_stops_listening_and_goes_on_sending(
+    lab: Lab, canary: Box, place, release: str, mta: str
+):
+    host, ansible = place(release, mta)
+    told = ("-e", '{"mail_roles": ["null-client"]}', "--tags", "relay-closed")
+    assert 25 in reached(lab, host, 25)
+    assert ansible.run("close-relay", *told)[1] > 0
+    assert reached(lab, host, 25) == []
+    mark = f"null-client-{mta}"
+    host.sh(
+        f"printf 'Subject: {mark}\\n\\nx\\n' | /usr/sbin/sendmail -f alice@{host.domain} box@canary.example"
+    )
+    wait_for(lambda: canary.has(mark), "mail of a program of this host", seconds=30)
+    assert ansible.run("close-relay", *told)[1] == 0
