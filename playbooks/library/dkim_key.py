@@ -50,6 +50,12 @@ def _theirs(mta: str) -> tuple[str, str] | None:
         found = dict(re.findall(r"(?mi)^[ \t]*(KeyFile|KeyTable|Selector)[ \t]+(\S+)", text))
         key, ours = found.get("KeyFile") or found.get("KeyTable"), "/etc/dkimkeys/auditor"
         named = found.get("Selector", "")
+    elif mta == "opensmtpd":
+        text = Path("/etc/smtpd.conf").read_text(encoding="utf-8", errors="replace")
+        called = re.search(r"(?m)^[ \t]*filter\b.*/filter-dkimsign\b(.*)$", text)
+        found = dict(re.findall(r"-([sk])[ \t]+([^\s\"]+)", called.group(1))) if called else {}
+        key, ours = found.get("k"), "/etc/dkimkeys/auditor"
+        named = found.get("s", "")
     else:
         return None
     if not key or ours in key:

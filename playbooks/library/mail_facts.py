@@ -168,7 +168,8 @@ def _exim() -> dict[str, Any]:
 def _opensmtpd() -> dict[str, Any]:
     done = run(["smtpd", "-h"])
     found = re.search(r"version: OpenSMTPD (\S+?)(?:-portable)?\s", done.stdout + done.stderr)
-    return {"version": found.group(1) if found else ""}
+    text = Path("/etc/smtpd.conf").read_text(encoding="utf-8", errors="replace")
+    return {"version": found.group(1) if found else "", "socket": bool(re.search(r"(?m)^\s*listen\s+on\s+socket\b", text))}
 
 
 def _sendmail() -> dict[str, Any]:

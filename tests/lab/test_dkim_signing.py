@@ -14,7 +14,7 @@ from tests.lab.test_records import name_server, texts
 from tests.lab.watching import Box
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
-COMBINATIONS = [(r, m) for r in ("bookworm", "trixie") for m in ("postfix", "exim4", "sendmail")]
+COMBINATIONS = [(r, m) for r in ("bookworm", "trixie") for m in ("postfix", "exim4", "sendmail", "opensmtpd")]
 
 
 def arrived(canary: Box, mark: str) -> bytes:
@@ -50,7 +50,7 @@ def test_a_host_makes_a_key_publishes_it_and_signs_for_its_own_people_only(
         [record] = texts(lab, f"s2026a._domainkey.{zone}", server)
         assert re.fullmatch(r"v=DKIM1; k=rsa; p=MIIBIjAN[A-Za-z0-9+/=]+", record), "2048 bits, no t=y"
     key = "/etc/exim4" if mta == "exim4" else "/etc/dkimkeys"
-    owner = "Debian-exim" if mta == "exim4" else "opendkim"
+    owner = {"exim4": "Debian-exim", "opensmtpd": "_dkimsign"}.get(mta, "opendkim")
     assert host.sh(f"stat -c '%a %U' {key}/auditor-dkim-s2026a.private") == f"600 {owner}\n"
 
     ansible.run("authentication-records", "--tags", "spf-single-valid-record,dmarc-valid")
