@@ -78,7 +78,9 @@ def _stage(stage: Path, params: dict) -> None:
         elif line and present.split() != line.split():
             _postconf(stage, "-M", f"{name}={line}")
     known = dict(re.findall(r"(?m)^(\S+/\S+/\S+) =[ \t]*(.*)$", _postconf(stage, "-P")))
-    for name, value in params["options"].items():
+    for name, text in params["options"].items():
+        # master.cf(5): no blanks in the value of an option; in a list a comma says the same.
+        value = ",".join(re.split(r"[\s,]+", text.strip())) if name.endswith("_restrictions") else text
         if value and not _same(known.get(name, ""), value):
             _postconf(stage, "-P", f"{name}={value}")
         elif not value and name in known:
