@@ -15,6 +15,7 @@ from tests.lab.watching import CANARY, Box, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 MACHINES = [("bookworm", "postfix"), ("trixie", "postfix"), ("trixie", "exim4"), ("trixie", "opensmtpd"), ("bookworm", "sendmail")]  # fmt: skip
+UNSEEN = pytest.mark.trial("written, and not yet seen green on a quiet machine")
 WATCHED = {
     "postfix": ["/etc/postfix/main.cf", "/etc/postfix/master.cf"],
     "exim4": ["/etc/exim4/update-exim4.conf.conf"],
@@ -127,6 +128,7 @@ def test_mail_takes_another_way_and_then_its_own_again(lab: Lab, canary: Box, pl
     assert ansible.run("reroute", "-e", "reroute_state=absent")[1] == 0
 
 
+@UNSEEN
 @pytest.mark.parametrize(("release", "mta"), [("bookworm", "postfix"), ("trixie", "postfix")])
 def test_one_destination_is_spared(lab: Lab, canary: Box, place, release: str, mta: str):
     host, ansible = place(release, mta)
@@ -141,6 +143,7 @@ def test_one_destination_is_spared(lab: Lab, canary: Box, place, release: str, m
     assert host.sh("postmap -q canary.example texthash:/etc/postfix/auditor-transport || true") == ""
 
 
+@UNSEEN
 @pytest.mark.parametrize(("release", "mta"), [("bookworm", "postfix"), ("trixie", "postfix"), ("trixie", "exim4")])  # fmt: skip
 def test_an_account_that_sends_too_much_waits(lab: Lab, place, release: str, mta: str):
     host, ansible = place(release, mta)
@@ -154,6 +157,7 @@ def test_an_account_that_sends_too_much_waits(lab: Lab, place, release: str, mta
     )
 
 
+@UNSEEN
 def test_a_round_of_patches_upgrades_and_proves_that_mail_flows(place):
     host, ansible = place("trixie", "exim4")
     output, changed = ansible.run("patch-round")
