@@ -62,27 +62,31 @@ lab-packages:
 	  else echo "Not root on Debian: the tests on real mail hosts are skipped, and say so."; fi
 
 # A laboratory a session: what one group did to its hosts (Sendmail counts connections for ten minutes) is none of the
-# next one's business. Two sessions run side by side, since much of their time is waiting; LABS=1 runs one after the other.
+# next one's business. Some sessions run side by side, since much of their time is waiting; LABS=1 runs one after the other.
 # The last takes every file that the others do not name.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
-LABS   ?= 2
+LABS   ?= 3
 LOOK   := facts replay_003 replay_004 lab profiles outside_dns outside_smtp inside
-MEND   := hardened records dkim_signing submission fix
+JUDGE  := stock weak hardened
+MEND   := records dkim_signing submission fix
 files   = $(patsubst %,tests/lab/test_%.py,$(1))
 
 test: lab-packages check
 	$(PYTEST) -m 'not lab' --cov --cov-report=term:skip-covered $(ARGS)
-	+@$(MAKE) --jobs=$(LABS) --output-sync=target --no-print-directory lab-look lab-mend lab-rest
+	+@$(MAKE) --jobs=$(LABS) --output-sync=target --no-print-directory lab-rest lab-mend lab-judge lab-look
 
-.PHONY: lab-look lab-mend lab-rest
+.PHONY: lab-look lab-judge lab-mend lab-rest
 lab-look: $(VENV)/.tests
 	$(PYTEST) $(call files,$(LOOK)) $(ARGS)
+
+lab-judge: $(VENV)/.tests
+	$(PYTEST) $(call files,$(JUDGE)) $(ARGS)
 
 lab-mend: $(VENV)/.tests
 	$(PYTEST) $(call files,$(MEND)) $(ARGS)
 
 lab-rest: $(VENV)/.tests
-	$(PYTEST) tests/lab $(addprefix --ignore=,$(call files,$(LOOK) $(MEND))) $(ARGS)
+	$(PYTEST) tests/lab $(addprefix --ignore=,$(call files,$(LOOK) $(JUDGE) $(MEND))) $(ARGS)
 
 docs: $(VENV)/.runs
 	$(BIN)/auditor checks --format markdown >docs/checks.md
