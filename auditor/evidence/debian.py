@@ -19,7 +19,7 @@ def _parts(text: str) -> tuple[tuple[tuple[int, ...], int], ...]:
     words = re.findall(r"(\D*)(\d*)", text)
     pairs = [(_weights(word), int(digits[:18] or 0)) for word, digits in words if word or digits]
     end = ((0,), 0)
-    return (*(pair for pair in pairs if pair != end), end)  # "0" is nothing: 1.0 is 1.0-0
+    return (*(pairs or [end]), end)  # no revision is revision 0, and stands between 0~ and 0a
 
 
 def _weights(word: str) -> tuple[int, ...]:

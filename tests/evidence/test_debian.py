@@ -31,6 +31,12 @@ def test_versions_sort_as_in_debian(older, newer):
     assert version_key(older) < version_key(newer)
 
 
+@pytest.mark.parametrize(("older", "newer"), [("0a", "1"), ("1-0~", "1"), ("1", "1-0a"), ("0~", "0")])
+def test_a_zero_is_counted_where_something_follows_it(older, newer):
+    assert version_key(older) < version_key(newer)
+    assert version_key("1") == version_key("1-0")
+
+
 VERSIONS = st.from_regex(r"(?:[0-9]:)?[0-9][0-9a-c.+~]{0,6}(?:-[0-9a-c+~]{1,4})?", fullmatch=True)
 
 

@@ -22,12 +22,14 @@ class MailHosts(Protocol):
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A laboratory for the whole run; it is taken down whatever happens."""
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    with Lab() as laboratory:
+    with Lab() as laboratory, pytest.MonkeyPatch.context() as patch:
+        # Ansible keeps connections open by address, and another laboratory's hosts have the same ones.
+        patch.setenv("ANSIBLE_SSH_CONTROL_PATH_DIR", str(tmp_path_factory.mktemp("cp")))
         yield laboratory
 
 
