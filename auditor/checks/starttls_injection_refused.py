@@ -5,7 +5,8 @@ somebody on the way can put commands into a session that looks safe (CVE-2011-04
 found it again in a dozen programs). Tried with NOOP at 25 and 587.
 """
 
-from auditor.evidence.smtp import SmtpSessions
+from auditor.evidence.smtp import SmtpSessions, open_doors, unseen_doors
+from auditor.evidence.smtp_steps import why_no_tls
 from auditor.evidence.synchronisation import StarttlsInjection, observed_injections
 from auditor.model import (
     ByHand,
@@ -23,11 +24,8 @@ from auditor.model import (
 
 def judge(injection: StarttlsInjection, smtp: SmtpSessions) -> Verdict:
     """Every door with STARTTLS."""
-    broken = [d.session.tls for d in smtp.doors if not isinstance(d.session, Unavailable)]
-    gaps = [
-        *(d.session for d in smtp.doors if isinstance(d.session, Unavailable)),
-        *(tls for tls in broken if isinstance(tls, Unavailable)),
-    ]
+    broken = [why_no_tls(session) for _, session in open_doors(smtp.doors)]
+    gaps = [*unseen_doors(smtp.doors), *(why for why in broken if why is not None)]
     if not injection.trials and not gaps:
         return NotApplicable("STARTTLS is not offered")
     executed = tuple(observed_injections(injection))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from auditor.evidence.refusals import Meaning, meaning_of
+from auditor.evidence.refusals import Meaning, meaning_of, no_answer
 from auditor.evidence.reply import Reply
 from auditor.evidence.smtp import Door, Session, Transaction, extensions, open_doors
 from auditor.evidence.tls import TlsSession
@@ -47,6 +47,16 @@ def tls_steps(door: Door, session: Session) -> Iterator[Stuck | Unavailable]:
             )
         else:
             yield session.tls
+
+
+def why_no_tls(session: Session) -> Unavailable | None:
+    """Why there was no handshake although STARTTLS is offered; None where there was one, or nothing is offered."""
+    if session.tls is not None or not session.offers_starttls:
+        return session.tls if isinstance(session.tls, Unavailable) else None
+    if isinstance(session.starttls, Reply):
+        refused = Unavailable(Reason.TLS_FAILED, f"STARTTLS was answered {session.starttls}")
+        return no_answer(session.starttls) or refused
+    return session.starttls or session.ended
 
 
 def _of_transaction(door: Door, transaction: Transaction, when: str) -> Iterator[Stuck | Unavailable]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from auditor.evidence.access import AccessGreetings
 from auditor.evidence.smtp import Door, Session, SmtpSessions, SubmissionSessions
+from auditor.evidence.smtp_steps import why_no_tls
 from auditor.evidence.tls import TlsSession
 from auditor.model import Observation, Reason, Severity, Unavailable
 
@@ -113,11 +114,13 @@ def _of_smtp(
         yield sessions
         return
     for door in sessions.doors:
-        tls = door.session.tls if isinstance(door.session, Session) else door.session
-        if isinstance(tls, TlsSession):
-            yield TlsDoor(address=door.address, port=door.port, session=tls)
-        elif tls is not None and is_gap(door, tls.reason):
-            yield tls
+        session = door.session
+        if isinstance(session, Session) and isinstance(session.tls, TlsSession):
+            yield TlsDoor(address=door.address, port=door.port, session=session.tls)
+            continue
+        why = why_no_tls(session) if isinstance(session, Session) else session
+        if why is not None and is_gap(door, why.reason):
+            yield why
 
 
 def _of_access(access: AccessGreetings | Unavailable) -> Iterator[TlsDoor | Unavailable]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from auditor.evidence.refusals import Meaning, meaning_of, no_answer
 from auditor.evidence.reply import Reply
 from auditor.evidence.smtp import Door, Session, Transaction
 from auditor.evidence.synchronisation import Injected
@@ -47,12 +48,19 @@ class Log:
 
 
 async def greet(call: Call, log: Log) -> None:
-    """Greeting and EHLO. Raises CannotLook."""
+    """Greeting and EHLO. Raises CannotLook, also where the server will not talk to us, or not now.
+
+    What it would have offered is not seen then: a strict server that cannot look up our name offers no STARTTLS to us.
+    """
     async with log.step("connect"):
         talk, banner = await call.connect()
     log.facts |= {"banner": banner, "local": talk.stream.local, "tls": talk.stream.tls}
     async with log.step("hello"):
-        log.facts["hello"] = await call.greet(call.visit.options.helo)
+        hello = await call.greet(helo := call.visit.options.helo)
+    if meaning_of(hello) is not Meaning.BROKEN and (silent := no_answer(hello)):
+        await call.leave()
+        raise CannotLook(silent.reason, f"{call.visit.where}: EHLO {helo}: {silent.detail}")
+    log.facts["hello"] = hello
 
 
 async def transact_once(call: Call, envelope: Envelope, log: Log, name: str) -> None:
