@@ -31,6 +31,8 @@ class Blocklist:
     """Answers that say "you may not ask", beside 127.255.255.0/24."""
     bits: bool = False
     """The last octet is a set of bits: bit 0 alone is a refusal."""
+    listed: tuple[str, ...] = ()
+    """Where not empty: the only answers that are a listing; all others praise the address or merely remark on it."""
     control: str = "test"
     """Name that is always listed, for zones of names (RFC 5782 section 5)."""
 
@@ -101,6 +103,19 @@ BLOCKLISTS = (
 """Free to ask at low volume without registration. That a list is alive is proven anew in every scan, by its test points: those of the
 RFC for addresses; dbltest.com, test.surbl.org and test.uribl.com, as their operators publish them, for names."""
 
+MIXED = (
+    Blocklist(
+        zone="hostkarma.junkemailfilter.com",
+        severity=Severity.MEDIUM,
+        delist="https://ipadmin.junkemailfilter.com/remove.php",
+        codes={"127.0.0.2": "black: spam source", "127.0.0.4": "brown: mostly spam"},
+        refusals=(),
+        listed=("127.0.0.2", "127.0.0.4"),
+    ),
+)
+"""Asked only when the user names them: zones that answer for good senders too (Hostkarma: 127.0.0.1 white, .3 yellow, .5 not to be
+listed, 127.0.1.0/24 experiments; YunoHost 1873)."""
+
 _DIED = {
     "sorbs.net": "dnsbl.com, June 2024; pydnsbl 48",
     "ix.dnsbl.manitu.net": "January 2025: check_rbl 61; rspamd 5299",
@@ -158,6 +173,7 @@ class Meaning(StrEnum):
     """What one answer says."""
 
     LISTED = "listed"
+    HARMLESS = "harmless"
     REFUSED = "refused"
     FORGED = "forged"
 
@@ -170,6 +186,8 @@ def read_code(blocklist: Blocklist, code: str) -> Meaning:
         return Meaning.REFUSED
     if blocklist.bits and code.rpartition(".")[2] == "1":
         return Meaning.REFUSED
+    if blocklist.listed and code not in blocklist.listed:
+        return Meaning.HARMLESS
     return Meaning.LISTED
 
 

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from auditor.evidence.blocklists import (
     BLOCKLISTS,
+    MIXED,
     Blocklist,
     BlocklistAnswers,
     Listing,
@@ -56,7 +57,7 @@ def _chosen(options: Options) -> tuple[Blocklist, ...]:
     """A zone of the user's own may list both families; what it does to delivery only the user knows."""
     if not options.dnsbl:
         return BLOCKLISTS
-    known = {blocklist.zone: blocklist for blocklist in BLOCKLISTS}
+    known = {blocklist.zone: blocklist for blocklist in (*BLOCKLISTS, *MIXED)}
     return tuple(
         known.get(zone, Blocklist(zone=zone, lists=(Lists.V4, Lists.V6), severity=Severity.HIGH))
         for zone in options.dnsbl
@@ -125,9 +126,9 @@ async def _codes(blocklist: Blocklist, lists: Lists, subject: str, network: Netw
                 raise CannotLook(
                     Reason.MALFORMED, f"{blocklist.zone} gave {code}: somebody rewrites the answers"
                 )
-            case Meaning.LISTED:
+            case Meaning.LISTED | Meaning.HARMLESS:
                 continue
-    return answer.records
+    return tuple(code for code in answer.records if read_code(blocklist, code) is Meaning.LISTED)
 
 
 async def _listing(
