@@ -106,7 +106,7 @@ RFC for addresses; dbltest.com, test.surbl.org and test.uribl.com, as their oper
 MIXED = (
     Blocklist(
         zone="hostkarma.junkemailfilter.com",
-        severity=Severity.MEDIUM,
+        severity=Severity.HIGH,
         delist="https://ipadmin.junkemailfilter.com/remove.php",
         codes={"127.0.0.2": "black: spam source", "127.0.0.4": "brown: mostly spam"},
         refusals=(),
