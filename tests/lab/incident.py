@@ -234,7 +234,7 @@ class Desk:
             if report["next"] is None:
                 break
             stuck = report["next"]["step"]
-            assert stuck in reasons, ran.stderr[-4000:]
+            assert stuck in reasons, ran.stderr[-4000:] + ran.stdout[-3000:]
             (at or {}).get(stuck, lambda: None)()
             assert self.incident("skip", stuck, "--reason", reasons[stuck]).returncode == 0
         for name, progress in report["steps"].items():

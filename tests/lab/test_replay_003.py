@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.admin import Admin
-from tests.lab.incident import Desk, Sink, send, without
+from tests.lab.incident import Desk, Sink, send
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.net import ip
@@ -31,6 +31,10 @@ def blind(lab: Lab) -> Iterator[Host]:
     rule = ["from", host.v4, "to", "192.0.2.10", "blackhole"]
     try:
         ip(*route, "add", *rule)
+        # The laboratory's root has a key of its own; a resolver that is installed later has to trust it.
+        keys = lab.names.ask(".", "DNSKEY").answer[0]
+        anchors = "".join(f'  trust-anchor: ". DNSKEY {key}"\n' for key in keys)
+        host.write("/etc/unbound/unbound.conf.d/root-auto-trust-anchor-file.conf", f"server:\n{anchors}")
         yield host
     finally:
         ip(*route, "del", *rule)
@@ -60,7 +64,7 @@ def test_mail_waits_for_a_dead_resolver_and_drains_with_another_one(
     lab.zone("far.example", ["@ MX 10 mx", "mx A 203.0.113.73"])
     lab.zone("debian.org", ["@ A 203.0.113.73"])
     with Sink(lab, tmp_path, name="far", v4="203.0.113.73") as sink:
-        desk = Desk(lab, host, tmp_path, ANSWERS)
+        desk = Desk(lab, host, tmp_path, ANSWERS, mail_resolvers=["192.0.2.11"])
         before = desk.scan("resolver-redundant")["resolver-redundant"]
         assert before["status"] == "failed", before
         assert before["runbook"] == "name-resolution"
@@ -78,10 +82,7 @@ def test_mail_waits_for_a_dead_resolver_and_drains_with_another_one(
         desk.step("where", "soft-bounce", "second-resolver")
         backup.sh(f"ip route del unreachable {host.v4}; postqueue -f")
         wait_for(lambda: backup.sh(QUEUED) == "0\n", "an empty queue of the backup MX", seconds=60)
-        missing = without("resolver")
-        desk.follow(
-            {"name-resolution/for-good": "there is no playbook resolver in this tree"} if missing else {}
-        )
+        desk.follow({})
         assert desk.seconds("open", "drain") < 15 * 60
         assert sink.count() == MESSAGES
     assert host.sh(QUEUED) == "0\n"
