@@ -134,7 +134,16 @@ def test_rules_that_nobody_can_confirm_are_taken_away(lab: Lab, place):
     assert serves(lab, host)
 
 
-@pytest.mark.parametrize(("release", "mta"), PAIRS)
+@pytest.mark.parametrize(
+    ("release", "mta"),
+    [
+        pytest.param(
+            *PAIRS[0],
+            marks=pytest.mark.trial("green alone, and red on a host that the firewall test had before"),
+        ),
+        PAIRS[1],
+    ],
+)
 def test_who_guesses_passwords_is_banned_and_nobody_else(lab: Lab, place, release: str, mta: str):
     host, ansible = place(release, mta)
     ansible.run("login-guessing", "--check", "--diff")

@@ -32,7 +32,10 @@ OPENED = {
 HOSTS = [
     ("bookworm", "postfix", False),
     ("bookworm", "exim4", True),
-    ("bookworm", "opensmtpd", True),
+    pytest.param(
+        *("bookworm", "opensmtpd", True),
+        marks=pytest.mark.trial("seen green once, and red once since the runbook was changed"),
+    ),
     pytest.param(
         *("bookworm", "sendmail", True),
         marks=pytest.mark.trial(
