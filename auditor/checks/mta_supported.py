@@ -74,7 +74,7 @@ CHECK = Check.of(
     runbook="maintenance-round",
     references=(
         "https://wiki.debian.org/LTS",
-        "https://github.com/OpenSMTPD/OpenSMTPD/issues/1171",
-        "https://backports.debian.org/FAQ/",
+        "OpenSMTPD issue 1171",
+        "Debian Backports, FAQ",
     ),
 )

@@ -28,7 +28,7 @@ MENDED: dict[Mta, str] = {Mta.POSTFIX: "3.8", Mta.EXIM: "4.99"}
 snapshot's release notes), Exim the latest alone (its SECURITY.md; endoflife.date/exim on 2026-05-04)."""
 
 OPENSSL_3 = {("debian", "12"), ("ubuntu", "22.04"), ("ubuntu", "24.04")}
-"""Releases whose OpenSSL breaks every TLS session that OpenSMTPD below 7 accepts: github.com/OpenSMTPD/OpenSMTPD issues
+"""Releases whose OpenSSL breaks every TLS session that OpenSMTPD below 7 accepts: OpenSMTPD issues
 1171 and 1239; reproduced on Debian 12 with 6.8.0p2-4+b4 and RSA as well as ECDSA keys."""
 
 
