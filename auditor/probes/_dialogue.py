@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -245,17 +245,15 @@ class Visit:
         for pause in (*BACK_OFF, None):
             talk = Dialogue(await self.connect(), self.where, self.options.timeout)
             try:
-                banner = await talk.reply()
-                _welcomed(banner, self.where)
+                async with AsyncExitStack() as on_failure:
+                    on_failure.push_async_callback(talk.stream.close)
+                    banner = await talk.reply()
+                    _welcomed(banner, self.where)
+                    on_failure.pop_all()
+                    return talk, banner
             except CannotLook as reason:
-                await talk.stream.close()
                 if reason.reason is not Reason.RATE_LIMITED or pause is None or not await self.rest(pause):
                     raise
-            except BaseException:
-                await talk.stream.close()
-                raise
-            else:
-                return talk, banner
         raise AssertionError("the last attempt returns or raises")
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -128,15 +129,14 @@ class Journal:
         except BlockingIOError:
             os.close(self._file)
             raise Busy(f"{self.incident}: another process is following this incident; end it first") from None
-        try:
+        with ExitStack() as on_failure:
+            on_failure.callback(os.close, self._file)
             self._set_torn_tail_aside(path)
             self.entries = list(read(path))
-        except BaseException:
-            os.close(self._file)
-            raise
-        if self.entries:
-            self.head = digest(path.read_bytes().split(b"\n")[-2])
-        self._size = os.fstat(self._file).st_size
+            if self.entries:
+                self.head = digest(path.read_bytes().split(b"\n")[-2])
+            self._size = os.fstat(self._file).st_size
+            on_failure.pop_all()
         return self
 
     def __exit__(self, *_exc: object) -> None:

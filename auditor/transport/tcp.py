@@ -205,19 +205,18 @@ async def dial(address: str, port: int, *, timeout: float, first: bytes = b"") -
     except OSError as error:
         raise cannot_look(error, where) from error
     sock.setblocking(False)
-    try:
-        if first:
-            _hold_back_ack(sock, where)
-        await _connect(sock, (address, port), timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if first:
-            _say_first(sock, first, where)
-    except OSError as error:
-        sock.close()
-        raise cannot_look(error, where) from error
-    except BaseException:
-        sock.close()
-        raise
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(sock.close)
+        try:
+            if first:
+                _hold_back_ack(sock, where)
+            await _connect(sock, (address, port), timeout)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if first:
+                _say_first(sock, first, where)
+        except OSError as error:
+            raise cannot_look(error, where) from error
+        on_failure.pop_all()
     return sock
 
 
@@ -266,10 +265,9 @@ async def converse(
         sock.close()
         on_close()
         raise cannot_look(error, "a new connection") from error
-    if tls is not None:
-        try:
+    async with contextlib.AsyncExitStack() as on_failure:
+        on_failure.push_async_callback(stream.close)
+        if tls is not None:
             await stream.start_tls(tls)
-        except BaseException:
-            await stream.close()
-            raise
+        on_failure.pop_all()
     return stream
