@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditor.runbook import condition, library
-from auditor.runbook.format import Kind, Phase, Runbook, Step, Variable
+from auditor.runbook.format import Danger, Kind, Phase, Runbook, Step, Variable
 from auditor.runbook.parse import Malformed, Problem, read
 from auditor.runbook.state import Progress, State
 
@@ -161,13 +161,19 @@ def following(book: Book, state: State) -> Step | None:
 
 
 def missing(step: Step, book: Book, state: State) -> list[str]:
-    """The needs and gates of a step that are not met, each with what it is instead."""
+    """The needs and gates of a step that are not met, each with what it is instead.
+
+    What a destructive step needs of evidence is a gate, however the runbook writes it: no skip with a reason stands for
+    the copy of what is about to be deleted.
+    """
     found = []
+    destructive = step.words.danger is Danger.DESTRUCTIVE
     for name in (*step.words.needs, *step.words.gate):
         known = state.step(f"{step.runbook}/{name}")
         progress = known.progress if known is not None else None
         met = progress is Progress.OK
-        if not met and name not in step.words.gate:  # a gate is opened by success alone
+        gate = name in step.words.gate or (destructive and book.near(step, name).words.kind is Kind.EVIDENCE)
+        if not met and not gate:  # a gate is opened by success alone
             excluded = known is None and applies(book.near(step, name), state) is False
             met = progress is Progress.SKIPPED or excluded
         if not met:

@@ -129,6 +129,16 @@ PURGE = runbook(
 )
 
 
+def test_no_reason_stands_for_the_copy_of_what_is_about_to_be_deleted(tmp_path):
+    site = Site(tmp_path, PURGE)
+    with site.incident() as incident:
+        engine = site.engine(incident)
+        engine.skip(engine.desk.book.find("copy"), "no room")
+    with pytest.raises(NotPossible, match=r"locked until these are done: copy \(skipped\)"):
+        site.next()
+    assert "removed" not in site.kinds
+
+
 def test_a_destructive_step_acts_on_the_approved_list_and_keeps_it(tmp_path):
     site = Site(tmp_path, PURGE)
     (site.host / "queue").write_text("3F2A1B4C5D\n3F2A1B4C5E\n")
