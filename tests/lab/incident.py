@@ -241,11 +241,12 @@ class Desk:
             if name in reasons and progress in {"failed", "unknown"}:  # it led elsewhere, and stays visible
                 assert self.incident("skip", name, "--reason", reasons[name]).returncode == 0
         assert report["temporary"] == []
-        assert {
+        unfinished = {
             name: progress
             for name, progress in report["steps"].items()
             if name not in reasons and progress not in {"ok", "passed-over"}
-        } == {}
+        }
+        assert unfinished == {}, [self.ended(name.rpartition("/")[2]) for name in unfinished]
         closed = self.incident("close")
         assert closed.returncode == 0, closed.stderr
         assert self.auditor("incident", "verify").returncode == 0
