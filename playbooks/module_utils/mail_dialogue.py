@@ -24,6 +24,10 @@ class Silence(Exception):
     """The server did not answer as SMTP asks."""
 
 
+class Busy(Exception):
+    """The server said 421 where TLS should have begun."""
+
+
 @dataclass
 class Session:
     """A bounded SMTP client on a plain socket."""
@@ -38,7 +42,11 @@ class Session:
         source = ("::1" if ":" in self.peer else "127.0.0.1", 0) if self.near else None
         self.sock = socket.create_connection((self.peer, self.port), timeout=REPLY_SECONDS, source_address=source)
         if self.port == SMTPS:
-            self.wrap()
+            try:
+                self.wrap()
+            except BaseException:
+                self.sock.close()
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,9 +57,21 @@ class Session:
         self.sock.close()
 
     def wrap(self) -> None:
+        """Begin TLS. Sendmail refuses a client that connects too often in clear words, on port 465 too, before any handshake."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.sock = context.wrap_socket(self.sock)
+        with self.sock.dup() as raw:
+            self.sock = tls = context.wrap_socket(self.sock, do_handshake_on_connect=False)
+            tls.setblocking(False)
+            try:
+                tls.do_handshake()  # sends our hello; the answer is looked at before OpenSSL takes it
+            except ssl.SSLWantReadError:
+                pass
+            for one in (raw, tls):
+                one.settimeout(REPLY_SECONDS)
+            if raw.recv(3, socket.MSG_PEEK) == b"421":
+                raise Busy
+        tls.do_handshake()
 
     def reply(self) -> tuple[int, str]:
         lines: list[str] = []
@@ -104,6 +124,8 @@ def _answers(peer: str, port: int, recipients: list[str], *, near: bool = False)
                     session.say("MAIL FROM:<>")
                     seen[f"{where} accepts mail for {address}"] = session.say(f"RCPT TO:<{address}>")[0] // 100 == 2
                     session.say("RSET")
+    except Busy:
+        seen[f"{where} {BUSY}"] = True
     except (OSError, Silence, ValueError):
         pass
     return seen

@@ -1,10 +1,17 @@
 """What a busy server's silence excuses, and what it does not."""
 
+import socket
+import ssl
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+
+from tests.lab.authority import Authority
 
 FOLDER = Path(__file__).parents[2] / "playbooks" / "module_utils"
 V4, V6 = "port 25 at 198.51.100.10", "port 25 at 2001:db8:100::10"
@@ -51,3 +58,68 @@ def test_what_could_not_be_asked_at_a_busy_address_is_excused_where_another_one_
 def test_what_is_no_longer_true_is_never_excused_by_that(dialogue, now):
     line = f"{V4} completes STARTTLS" if f"{V4} completes STARTTLS" in now else f"{V6} completes STARTTLS"
     assert not dialogue.excused(line, now)
+
+
+@contextmanager
+def door(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A port on loopback at which `serve` talks to whoever comes, one after the other."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def run() -> None:
+            while True:
+                try:
+                    client, _ = listening.accept()
+                except OSError:
+                    return
+                with client:
+                    serve(client)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def test_a_421_in_clear_words_at_the_port_of_implicit_tls_means_busy_and_not_dead(dialogue, monkeypatch):
+    def rate_limited(client: socket.socket) -> None:
+        client.sendall(b"421 4.3.2 Connection rate limit exceeded.\r\n")
+        client.recv(4096)
+
+    with door(rate_limited) as port:
+        monkeypatch.setattr(dialogue, "SMTPS", port)
+        seen = dialogue._talk("127.0.0.1", port, [])
+    assert seen == {f"port {port} at 127.0.0.1 greets": False, f"port {port} at 127.0.0.1 is busy": True}
+    assert dialogue.busy(seen)
+
+
+def test_a_server_that_speaks_no_tls_at_the_port_of_implicit_tls_is_not_called_busy(dialogue, monkeypatch):
+    def no_tls(client: socket.socket) -> None:
+        client.sendall(b"220 mx.example.org ESMTP\r\n")
+        client.recv(4096)
+
+    with door(no_tls) as port:
+        monkeypatch.setattr(dialogue, "SMTPS", port)
+        seen = dialogue._talk("127.0.0.1", port, [])
+    assert seen == {f"port {port} at 127.0.0.1 greets": False}
+
+
+def test_a_greeting_within_tls_is_read_as_ever(dialogue, monkeypatch, tmp_path):
+    authority = Authority()
+    credential = authority.issue("mx.example.org")
+    (tmp_path / "both.pem").write_text(credential.key + credential.certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+
+    def greets(client: socket.socket) -> None:
+        with context.wrap_socket(client, server_side=True) as tls:
+            tls.sendall(b"220 mx.example.org ESMTP\r\n")
+            tls.recv(4096)
+            tls.sendall(b"250-mx.example.org\r\n250 AUTH PLAIN LOGIN\r\n")
+            tls.recv(4096)
+
+    with door(greets) as port:
+        monkeypatch.setattr(dialogue, "SMTPS", port)
+        seen = dialogue._talk("127.0.0.1", port, [])
+    where = f"port {port} at 127.0.0.1"
+    assert seen == {f"{where} greets": True, f"{where} speaks SMTP": True, f"{where} lets users log in": True}
