@@ -9,8 +9,10 @@ import ipaddress
 import re
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.mail_listeners import listeners, own_addresses, unit_processes, unit_state
 
@@ -28,6 +30,45 @@ class Busy(Exception):
     """The server said 421 where TLS should have begun."""
 
 
+class Tls:
+    """TLS over a socket, through memory: what the server sent is seen before OpenSSL takes it for a broken handshake.
+
+    Sendmail refuses a client that connects too often in clear words, on port 465 too.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.sock, self.came, self.goes = sock, ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.came, self.goes)
+        self._do(self.tls.do_handshake)
+
+    def _do(self, act: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                result = act()
+            except ssl.SSLWantReadError:
+                self.sock.sendall(self.goes.read())
+            else:
+                self.sock.sendall(self.goes.read())
+                return result
+            chunk = self.sock.recv(16384)
+            if not chunk:
+                raise Silence
+            if self.tls.version() is None and chunk.startswith(b"421"):
+                raise Busy
+            self.came.write(chunk)
+
+    def recv(self, size: int) -> bytes:
+        return bytes(self._do(lambda: self.tls.read(size)))
+
+    def sendall(self, data: bytes) -> None:
+        self._do(lambda: self.tls.write(data))
+
+    def close(self) -> None:
+        self.sock.close()
+
+
 @dataclass
 class Session:
     """A bounded SMTP client on a plain socket."""
@@ -35,7 +76,7 @@ class Session:
     peer: str
     port: int
     near: bool = False  # speak from the loopback address, also to an address of the outside
-    sock: socket.socket = field(init=False)
+    sock: socket.socket | Tls = field(init=False)
     rest: bytes = b""
 
     def __enter__(self) -> Session:
@@ -57,21 +98,8 @@ class Session:
         self.sock.close()
 
     def wrap(self) -> None:
-        """Begin TLS. Sendmail refuses a client that connects too often in clear words, on port 465 too, before any handshake."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        with self.sock.dup() as raw:
-            self.sock = tls = context.wrap_socket(self.sock, do_handshake_on_connect=False)
-            tls.setblocking(False)
-            try:
-                tls.do_handshake()  # sends our hello; the answer is looked at before OpenSSL takes it
-            except ssl.SSLWantReadError:
-                pass
-            for one in (raw, tls):
-                one.settimeout(REPLY_SECONDS)
-            if raw.recv(3, socket.MSG_PEEK) == b"421":
-                raise Busy
-        tls.do_handshake()
+        """Begin TLS."""
+        self.sock = Tls(self.sock)
 
     def reply(self) -> tuple[int, str]:
         lines: list[str] = []
