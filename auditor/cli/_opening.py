@@ -62,6 +62,10 @@ def open_incident(given: Given, author: Author) -> Path:
             sys.stderr,
         )
         say(f"Write this on paper: {incident.state.incident} {incident.head()}", sys.stderr)
+        say(
+            "Next: auditor incident next      one step; auditor incident run --all goes on by itself",
+            sys.stderr,
+        )
     return folder
 
 

@@ -85,8 +85,9 @@ def _step(step: Step, number: int, mta: str | None, debian: int | None, *, paper
 
 
 def _blanks(step: Step) -> Iterator[str]:
-    for name in step.questions():
-        yield f"   {name.replace('_', ' ')}: ______________________________"
+    for name, asked in step.questions().items():
+        yield f"   {escaped(asked.help or name.replace('_', ' '))}"
+        yield "     ________________________________________________________________________"
     if step.words.approve:
         yield f"   agreed as {step.words.approve.role.upper()}: ____________________"
     yield "   begun ________ ended ________ by ____________ result ____________"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 
 class Kind(StrEnum):
@@ -187,12 +188,14 @@ class Step(Struct, frozen=True, kw_only=True):
         return max(fitting, key=lambda block: (bool(block.mtas), block.debian is not None), default=None)
 
     def questions(self) -> dict[str, Variable]:
-        """The fields of `ask`, with the short form spelled out."""
-        return {
-            name: asked
-            if isinstance(asked, Variable)
-            else Variable(type=asked, required=not asked.startswith("optional-"))
+        """The fields of `ask`, with the short form spelled out. An answer is owed unless the type is optional."""
+        spelled = {
+            name: asked if isinstance(asked, Variable) else Variable(type=asked)
             for name, asked in self.words.ask.items()
+        }
+        return {
+            name: replace(asked, required=not asked.type.startswith("optional-"))
+            for name, asked in spelled.items()
         }
 
 

@@ -181,5 +181,7 @@ def _known_words(step: Step, around: Surroundings) -> Iterator[Problem]:
         yield from duration(step.line, f"{step.id}: {key}", text)
     for name, asked in step.questions().items():
         yield from _variable(step.line, name, asked)
+        if not asked.help:
+            yield Problem(step.line, f"{step.id}: ask: {name} has no help: the question as a person reads it")
     for name, type_name in [*words.capture.items(), *([("preview", words.preview)] if words.preview else [])]:
         yield from _variable(step.line, name, Variable(type=type_name))

@@ -34,6 +34,7 @@ def test_the_example_keeps_every_rule():
         ("{type: duration, default: 15m}", "{type: colour}", "unknown type colour"),
         ("{type: duration, default: 15m}", "{type: choice}", "needs choices"),
         ("  revert:", "  mta:", "hides a fact"),
+        (', help: "Which port was it?"}', "}", "port has no help"),
         ("id: cable", "id: hold-all", "the id hold-all is used twice"),
         ("id: cable", "id: Cable", "lower case words"),
         ("needs: [copy-queue]", "needs: [copy-que]", "needs names copy-que, which is no step"),
