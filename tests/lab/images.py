@@ -136,6 +136,11 @@ def mail(release: str, mta: str) -> Layer:
     return Layer(release=release, name=mta, packages=_MTA[mta], preseed=_PRESEED.get(mta, ()), parent=common)
 
 
+def extended(layer: Layer, packages: str) -> Layer:
+    """The same with more packages on top: what few tests need is not in everybody's image."""
+    return Layer(release=layer.release, name=f"{layer.name}-more", packages=packages, parent=layer)
+
+
 def names() -> Layer:
     """BIND and Unbound for the laboratory's own name service."""
     return Layer(

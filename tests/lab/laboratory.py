@@ -143,24 +143,27 @@ class Lab:
         profile: str = "stock",
         setup: str | Callable[[Host], None] = "",
         ports: Iterable[int] = (25,),
+        packages: str = "",
     ) -> Host:
         """Boot a mail host and wait until systemd, sshd and the mail program are ready.
 
         `name` without a dot is a host in example.org. `profile` is one of tests/lab/profiles/, its zone is published
         with it; "none" leaves the image as Debian made it. `setup` is a script that runs inside after the profile and
-        before systemd starts, or a function that gets the booted host. `ports` are waited for.
+        before systemd starts, or a function that gets the booted host. `ports` are waited for. `packages` come on top of
+        the image, in a layer of their own.
         """
         name = name if "." in name else f"{name}.example.org"
         if name in self.hosts:
             raise ValueError(f"there is a host {name} already")
         script = profile_script(profile, mta=mta, release=release)
+        image = images.mail(release, mta)
         host = Host(
             station=Station(lab=self.id, name=name, v4=v4, v6=v6),
             router=self.router,
             name=name,
             release=release,
             mta=mta,
-            roots=images.ensure(images.mail(release, mta)),
+            roots=images.ensure(images.extended(image, packages) if packages else image),
             state=self.state / name,
             client_key=self.state / "id",
             setup=script + (setup if isinstance(setup, str) else ""),
