@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from auditor.cli._operator import BadAnswers, operator, say
 from auditor.model import SshTarget
 from auditor.net import CannotLook
 from auditor.runbook import incident as incidents
+from auditor.runbook.beside import Beside
 from auditor.runbook.book import Edited, collect
 from auditor.runbook.clock import SystemClock
 from auditor.runbook.desk import Desk, NotPossible
 from auditor.runbook.display import escaped
 from auditor.runbook.engine import Engine
 from auditor.runbook.incident import Incident, NoSuchIncident
-from auditor.runbook.journal import Author, Busy, Unwritable
+from auditor.runbook.journal import NAME, Author, Busy, Unwritable, read
 from auditor.runbook.library import NoSuchRunbook
 from auditor.runbook.operator import NoAnswer, Questions
 from auditor.runbook.parse import Malformed
@@ -65,11 +66,14 @@ class Asked:
 
 
 @contextmanager
-def engine(asked: Asked) -> Iterator[Engine]:
-    """The engine of one incident, with its lock held. Raises what refusing() turns into sentences."""
+def engine(asked: Asked, *, beside: bool = False) -> Iterator[Engine]:
+    """The engine of one incident, with its lock held. Raises what refusing() turns into sentences.
+
+    With `beside`, where somebody else holds the lock, one that writes into a journal of one's own.
+    """
     folder = incidents.find(root(), asked.incident)
-    with Incident(folder, SystemClock(), asked.author()) as incident:
-        if not incident.journal.entries:
+    with _opened(folder, asked.author(), beside=beside) as incident:
+        if not incident.state.opened:
             raise NoSuchIncident(
                 f"{folder} holds no incident: it was interrupted while it was opened; open a new one"
             )
@@ -81,9 +85,22 @@ def engine(asked: Asked) -> Iterator[Engine]:
             site.remote.close()
 
 
+@contextmanager
+def _opened(folder: Path, author: Author, *, beside: bool) -> Iterator[Incident]:
+    with ExitStack() as stack:
+        try:
+            incident = stack.enter_context(Incident(folder, SystemClock(), author))
+        except Busy:
+            if not beside:
+                raise
+            incident = stack.enter_context(Beside(folder, SystemClock(), author))
+            say(f"Somebody else follows this incident: written into {incident.journal.name}.", sys.stderr)
+        yield incident
+
+
 def site_of(incident: Incident) -> Site:
     """The host as it was named when the incident was opened."""
-    told = next(entry.data for entry in incident.journal.entries if entry.kind == "open")
+    told = next(entry.data for entry in read(incident.folder / NAME) if entry.kind == "open")
     connection: Mapping[str, Any] = told.get("connection") or {"host": incident.state.host}
     inventory = told.get("inventory")
     return Site(

@@ -12,6 +12,7 @@ from auditor.cli._following import Asked, engine, refusing, root
 from auditor.cli._operator import say
 from auditor.cli._status import lines, told
 from auditor.runbook import consent, incident, proof
+from auditor.runbook.beside import Beside
 from auditor.runbook.book import collect, key
 from auditor.runbook.clock import SystemClock
 from auditor.runbook.desk import NotPossible
@@ -142,7 +143,7 @@ def _status(given: Given) -> int:
 
 
 def _note(given: Given) -> int:
-    with engine(_asked(given)) as running:
+    with engine(_asked(given), beside=True) as running:
         running.desk.incident.record(
             "note", data={"kind": given["kind"], "text": check("text", given["text"])}
         )
@@ -173,7 +174,7 @@ def _undo(given: Given) -> int:
 
 
 def _approve(given: Given) -> int:
-    with engine(_asked(given)) as running:
+    with engine(_asked(given), beside=True) as running:
         step = running.desk.book.find(given["step"])
         if step.words.approve is None:
             raise NotPossible(f"step {step.id} needs no approval")
@@ -182,7 +183,8 @@ def _approve(given: Given) -> int:
             raise NotPossible(
                 f"step {step.id} has shown no list yet: `auditor incident run --step {step.id}` does"
             )
-        consent.approve(running.desk, step, preview)
+        agree = consent.approve_beside if isinstance(running.desk.incident, Beside) else consent.approve
+        agree(running.desk, step, preview)
     return Exit.CLEAN
 
 

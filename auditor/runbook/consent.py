@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from auditor.runbook.beside import approvals
 from auditor.runbook.book import key
 from auditor.runbook.clock import elapsed
 from auditor.runbook.desk import Desk, NotPossible
@@ -64,19 +65,42 @@ def _approved(desk: Desk, step: Step) -> None:
     preview = desk.state.previews.get(key(step))
     wanted = preview.sha256 if preview is not None else ""
     now = desk.world.clock.now()
-    for given in desk.state.approvals:
-        if given.step == key(step) and given.preview == wanted and elapsed(given.at, now) < VALID_FOR:
-            desk.say(f"  approved by {escaped(given.by)}")
-            return
+    for where, given in (*(("", one) for one in desk.state.approvals), *approvals(desk.incident.folder)):
+        fits = given.step == key(step) and given.preview == wanted and elapsed(given.at, now) < VALID_FOR
+        if not fits or (where and given.by == desk.incident.author.actor):
+            continue
+        desk.say(f"  approved by {escaped(given.by)}")
+        if where:
+            desk.incident.record(
+                "approval",
+                desk.place(step),
+                {"by": given.by, "role": given.role, "alone": False, "preview": wanted, "from": where},
+            )
+        return
     approve(desk, step, preview)
+
+
+def approve_beside(desk: Desk, step: Step, preview: Preview | None) -> None:
+    """Agree in one's own journal, at one's own keyboard, while another follows; raises NotPossible."""
+    words = step.words.approve
+    assert words is not None, "the caller looked"
+    if not desk.ask.yes(
+        f"{step.id}.approve.agreed", f"Do you agree as {words.role.upper()}{_bound(preview)}?"
+    ):
+        raise NotPossible(f"{words.role.upper()} does not agree to {step.id}; nothing was done")
+    listed = preview.sha256 if preview else ""
+    desk.incident.record("approval", desk.place(step), {"role": words.role, "preview": listed})
+
+
+def _bound(preview: Preview | None) -> str:
+    return f" for list {preview.sha256[:16]} of {preview.count}" if preview is not None else ""
 
 
 def approve(desk: Desk, step: Step, preview: Preview | None) -> None:
     """Ask for and journal an approval of one step with one preview; raises NotPossible."""
     words = step.words.approve
     assert words is not None, "the caller looked"
-    bound = f" for list {preview.sha256[:16]} of {preview.count}" if preview is not None else ""
-    if not desk.ask.yes(f"{step.id}.approve.agreed", f"Does {words.role.upper()} agree{bound}?"):
+    if not desk.ask.yes(f"{step.id}.approve.agreed", f"Does {words.role.upper()} agree{_bound(preview)}?"):
         raise NotPossible(f"{words.role.upper()} does not agree to {step.id}; nothing was done")
     name = desk.ask.text(f"{step.id}.approve.by", f"Name of the person who agrees as {words.role.upper()}")
     actor = desk.incident.author.actor

@@ -13,15 +13,16 @@ from typing import Any, Final
 
 from msgspec import Struct, to_builtins
 
+from auditor.runbook.beside import merged
 from auditor.runbook.book import Book, key
 from auditor.runbook.clock import elapsed
 from auditor.runbook.display import escaped
 from auditor.runbook.journal import NAME, Entry, read
 from auditor.runbook.redact import Redaction, key_of
-from auditor.runbook.state import Progress, State, fold
+from auditor.runbook.state import Note, Progress, State, fold
 from auditor.runbook.waiting import spoken
 
-_QUIET: Final = frozenset({"step.acted", "temp.add", "manifest", "recheck", "removed", "clock"})
+_QUIET: Final = frozenset({"step.acted", "temp.add", "manifest", "recheck", "removed", "clock", "beside"})
 """Entries that matter to the machine alone; their steps tell the same to people."""
 
 
@@ -29,24 +30,33 @@ class Line(Struct, frozen=True, kw_only=True):
     """One line of the timeline."""
 
     seq: int
+    journal: str
+    """"" for the main one, else the file name of the one beside it."""
     utc: str
     who: str
     what: str
     detail: str
     evidence: tuple[str, ...]
 
+    @property
+    def number(self) -> str:
+        """17 in the main journal, bo:3 in that of bo."""
+        name = self.journal.removeprefix("journal-").removesuffix(".jsonl")
+        return f"{name}:{self.seq}" if name else str(self.seq)
 
-def timeline(entries: Iterable[Entry], book: Book, clean: Callable[[str], str]) -> list[Line]:
+
+def timeline(entries: Iterable[tuple[str, Entry]], book: Book, clean: Callable[[str], str]) -> list[Line]:
     """What happened, in the order of the journal (its times are information, its sequence is the order)."""
     titles = {key(step): step.title for step in book.steps}
     lines = []
-    for entry in entries:
+    for journal, entry in entries:
         if entry.kind in _QUIET:
             continue
         step = titles.get(f"{entry.rb.partition('@')[0]}/{entry.step}", entry.step)
         lines.append(
             Line(
                 seq=entry.seq,
+                journal=journal,
                 utc=entry.utc,
                 who=clean(f"{entry.actor} ({entry.role.upper()})"),
                 what=escaped(
@@ -64,7 +74,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "step.start": "begun", "step.end": "ended", "skip": "left out", "jump": "went on elsewhere", "decision": "decided",
     "approval": "approved", "temp.lost": "temporary measure lost", "undo.start": "taking back", "undo.end": "taken back",
     "note": "note", "evidence": "evidence", "preview": "selection", "comms": "message sent", "timer.fired": "overdue",
-    "handover": "handed over", "close": "closed", "reopen": "opened again",
+    "handover": "handed over", "signed": "signed", "close": "closed", "reopen": "opened again",
 }  # fmt: skip
 
 
@@ -134,12 +144,16 @@ def render(folder: Path, book: Book, form: str, *, retrospective: bool, clear: b
     state = fold(entries)
     redaction = Redaction(key_of(folder))
     clean: Callable[[str], str] = (lambda text: text) if clear else redaction
-    lines = timeline(entries, book, clean)
+    lines = timeline(merged(folder), book, clean)
     known = {name: escaped(clean(value)) for name, value in facts(state, book, entries).items()}
     title = escaped(clean(f"{state.incident}: {state.title}"))
     if form == "csv":
         return _csv(lines)
-    text = _review(title, known, state, clean) if retrospective else _markdown(title, lines)
+    text = (
+        _review(title, known, fold(entry for _journal, entry in merged(folder)).notes, clean)
+        if retrospective
+        else _markdown(title, lines)
+    )
     if form == "json":
         report = {"schema": "auditor.timeline/1", "title": title, "facts": known, "lines": to_builtins(lines)}
         return (
@@ -157,10 +171,10 @@ def _cell(text: str) -> str:
 
 def _markdown(title: str, lines: list[Line]) -> str:
     rows = [
-        f"| {one.seq} | {one.utc} | {_cell(one.who)} | {_cell(one.what)} | {_cell(one.detail)} |"
+        f"| {one.number} | {one.utc} | {_cell(one.who)} | {_cell(one.what)} | {_cell(one.detail)} |"
         for one in lines
     ]
-    files = [f"- {one.seq}: {_cell(name)}" for one in lines for name in one.evidence]
+    files = [f"- {one.number}: {_cell(name)}" for one in lines for name in one.evidence]
     head = [f"# {_cell(title)}", "", "| seq | UTC | who | what | detail |", "|---|---|---|---|---|"]
     return "\n".join([*head, *rows, "", "## Evidence", "", *files, ""])
 
@@ -173,7 +187,7 @@ def _csv(lines: list[Line]) -> str:
         cells = [one.utc, one.who, one.what, one.detail, " ".join(one.evidence)]
         # A spreadsheet takes a cell that begins like this for a formula.
         writer.writerow(
-            [one.seq, *(f"'{cell}" if cell[:1] in {"=", "+", "-", "@"} else cell for cell in cells)]
+            [one.number, *(f"'{cell}" if cell[:1] in {"=", "+", "-", "@"} else cell for cell in cells)]
         )
     return out.getvalue()
 
@@ -185,12 +199,10 @@ def _html(title: str, text: str) -> str:
     return f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n{body}</html>\n'
 
 
-def _review(title: str, known: Mapping[str, str], state: State, clean: Callable[[str], str]) -> str:
+def _review(title: str, known: Mapping[str, str], notes: Iterable[Note], clean: Callable[[str], str]) -> str:
     """What is known is filled in; what people must say stays a question."""
     told = [f"| {name} | {_cell(value) or '?'} |" for name, value in known.items()]
-    notes = [
-        f"- {note.kind}: {_cell(escaped(clean(note.text)))}" for note in state.notes if note.kind != "note"
-    ]
+    said = [f"- {note.kind}: {_cell(escaped(clean(note.text)))}" for note in notes if note.kind != "note"]
     open_questions = (
         "What was the cause, and how is that known?",
         "Which sign came earlier and was not seen?",
@@ -201,7 +213,7 @@ def _review(title: str, known: Mapping[str, str], state: State, clean: Callable[
     actions = ["| action | who | until | check that proves it |", "|---|---|---|---|", "| … | … | … | … |"]
     parts = [
         f"# Retrospective of {_cell(title)}", "", "No blame: who acted did so with what was known then.", "",
-        "| | |", "|---|---|", *told, "", "## Said during the incident", "", *notes, "", "## To be answered", "", *asked, "",
+        "| | |", "|---|---|", *told, "", "## Said during the incident", "", *said, "", "## To be answered", "", *asked, "",
         "## Actions", "", *actions, "",
     ]  # fmt: skip
     return "\n".join(parts)

@@ -19,7 +19,7 @@ from auditor.runbook.journal import (
     read,
     write_durably,
 )
-from auditor.runbook.proof import Anchor, sha256_of
+from auditor.runbook.proof import Anchor, heads, sha256_of
 from auditor.runbook.state import State, fold
 
 _PIECE: Final = 1 << 20
@@ -99,7 +99,9 @@ class Incident:
         data: Mapping[str, Any] | None = None,
         files: tuple[Attachment, ...] = (),
     ) -> Entry:
-        """Write one entry; the state follows it."""
+        """Write one entry; the state follows it. What others wrote in their own journals meanwhile is noted first."""
+        if (beside := heads(self.folder)) != dict(self.state.beside) and self.journal.entries:
+            self.journal.append("beside", self.author, data={"heads": beside})
         entry = self.journal.append(kind, self.author, place=place, data=data, files=files)
         self.state = fold(self.journal.entries)
         return entry

@@ -114,15 +114,15 @@ def read(path: Path) -> Iterator[Entry]:
 class Journal:
     """The one writer of a journal. Use as a context manager; raises Busy when there is another."""
 
-    def __init__(self, folder: Path, incident: str, clock: Clock) -> None:
-        self.folder, self.incident, self.clock = folder, incident, clock
+    def __init__(self, folder: Path, incident: str, clock: Clock, *, name: str = NAME) -> None:
+        self.folder, self.incident, self.clock, self.name = folder, incident, clock, name
         self.entries: list[Entry] = []
         self.head = BEFORE_THE_FIRST
         self._file = -1
         self._size = 0
 
     def __enter__(self) -> Self:
-        path = self.folder / NAME
+        path = self.folder / self.name
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -176,7 +176,7 @@ class Journal:
         torn = content[whole:]
         if not torn:
             return
-        aside = self.folder / f"journal.torn-{digest(torn)[:12]}"
+        aside = self.folder / f"{self.name.removesuffix('.jsonl')}.torn-{digest(torn)[:12]}"
         try:
             write_durably(aside, torn)
         except OSError as error:

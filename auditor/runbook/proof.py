@@ -6,7 +6,7 @@ and the first 16 digits of a line's hash that were written down elsewhere.
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -133,12 +133,55 @@ def file_flaws(folder: Path, entries: Iterable[Entry]) -> Iterator[Flaw]:
                 yield Flaw(line=entry.seq, text=f"{attached.p} (line {entry.seq}) was changed")
 
 
+def others(folder: Path) -> Mapping[str, Path]:
+    """The journals of those who wrote beside the main one (auditor.runbook.beside), by file name."""
+    return {path.name: path for path in sorted(folder.glob("journal-*.jsonl"))}
+
+
+def heads(folder: Path) -> dict[str, str]:
+    """The head of each of the others as an anchor."""
+    found = {}
+    for name, path in others(folder).items():
+        lines = path.read_bytes().split(b"\n")[:-1]
+        if lines:
+            found[name] = str(Anchor(len(lines), digest(lines[-1])[:16]))
+    return found
+
+
 def flaws(folder: Path, anchors: Iterable[Anchor] = ()) -> list[Flaw]:
     """Everything that is not as it was written, the first bad line first; empty when all is well."""
     content, anchors = (folder / NAME).read_bytes(), tuple(anchors)
+    found, entries = _of_journal(content, anchors)
+    return [*found, *file_flaws(folder, entries), *_of_others(folder, content, entries)]
+
+
+def _of_journal(content: bytes, anchors: Iterable[Anchor]) -> tuple[list[Flaw], list[Entry]]:
+    """What is wrong with one journal, and its entries before the first bad line."""
     broken = chain_flaw(content, anchors)
     found = [broken] if broken is not None else []
-    found += anchor_flaws(content, anchors)
     good = content.split(b"\n")[: (broken.line - 1) if broken is not None else None]
-    entries = [msgspec.json.decode(line, type=Entry) for line in good if line]
-    return [*found, *file_flaws(folder, entries)]
+    return [*found, *anchor_flaws(content, anchors)], [
+        msgspec.json.decode(line, type=Entry) for line in good if line
+    ]
+
+
+def _of_others(folder: Path, main: bytes, entries: Iterable[Entry]) -> Iterator[Flaw]:
+    """The journals beside the main one: their own chains, what the main one noted of them, and what they noted of it."""
+    paths, noted = others(folder), dict[str, list[Anchor]]()
+    for entry in entries:
+        heads_then = entry.data.get("heads", {}) if entry.kind == "beside" else {}
+        for name, head in heads_then.items():
+            noted.setdefault(name, []).append(anchor(head))
+    for name in noted:
+        if name not in paths:
+            yield Flaw(line=0, text=f"{name} is missing: the journal noted its head")
+    for name, path in paths.items():
+        found, own = _of_journal(path.read_bytes(), noted.get(name, ()))
+        yield from (Flaw(line=0, text=f"{name}: {flaw.text}") for flaw in found)
+        for entry in own:
+            said = str(entry.data.get("main", ""))
+            if _ANCHOR.fullmatch(said) is None:
+                yield Flaw(line=0, text=f"{name}: line {entry.seq} names no line of the journal")
+                continue
+            for flaw in anchor_flaws(main, [anchor(said)]):
+                yield Flaw(line=flaw.line, text=f"{flaw.text} in {name}, line {entry.seq}")

@@ -73,6 +73,7 @@ class Approval:
     """SHA-256 of the list that was approved, or ""."""
     at: Instant
     by: str
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,8 @@ class State:
     """By step: when a message was last sent."""
     fired: frozenset[str] = frozenset()
     operator: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """The heads of the journals that others write, as they were last noted, by file name."""
     seq: int = 0
 
     def step(self, key: str) -> StepState | None:
@@ -318,6 +321,10 @@ def _reopen(state: State, _entry: Entry) -> State:
     return replace(state, closed=None)
 
 
+def _beside(state: State, entry: Entry) -> State:
+    return replace(state, beside=MappingProxyType(dict(entry.data.get("heads", {}))))
+
+
 def _handover(state: State, entry: Entry) -> State:
     return replace(state, operator=entry.data.get("to", state.operator))
 
@@ -348,5 +355,6 @@ _HANDLERS: Final[Mapping[str, Handler]] = MappingProxyType(
         "close": _close,
         "reopen": _reopen,
         "handover": _handover,
+        "beside": _beside,
     }
 )
