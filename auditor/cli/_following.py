@@ -31,6 +31,7 @@ from auditor.runbook.site import Site
 from auditor.runbook.values import NotThatType
 from auditor.transport.inventory import BadInventory
 from auditor.transport.remote import CannotReach
+from auditor.transport.signature import CannotSign
 
 USAGE = (
     NoSuchIncident, NoSuchRunbook, Malformed, Busy, BadAnswers, BadInventory, NotThatType, CannotLook, LookupError, OSError, ValueError,
@@ -119,7 +120,7 @@ def refusing() -> Iterator[None]:
     except NoAnswer as error:
         say(f"auditor: nobody answered: {escaped(str(error))}", sys.stderr)
         raise SystemExit(Exit.INCOMPLETE) from None
-    except (CannotReach, Unwritable) as error:
+    except (CannotReach, CannotSign, Unwritable) as error:
         say(f"auditor: {escaped(str(error))}", sys.stderr)
         raise SystemExit(Exit.INCOMPLETE) from None
     except (NotPossible, Edited) as error:

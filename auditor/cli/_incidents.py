@@ -11,7 +11,7 @@ from auditor.cli._exits import Exit
 from auditor.cli._following import Asked, engine, refusing, root
 from auditor.cli._operator import say
 from auditor.cli._status import lines, told
-from auditor.runbook import consent, incident, proof
+from auditor.runbook import consent, incident, proof, signing
 from auditor.runbook.beside import Beside
 from auditor.runbook.book import collect, key
 from auditor.runbook.clock import SystemClock
@@ -230,11 +230,22 @@ def _verify(given: Given) -> int:
     )
     anchors = [proof.anchor(text) for text in given["anchors"]]
     found = proof.flaws(folder, [*anchors, *proof.anchors_beside(folder)])
+    for one in signing.vouched(folder, given["signers"]):
+        if isinstance(one, proof.Flaw):
+            found.append(one)
+        else:
+            print(escaped(one.sentence()))
     for flaw in found:
         print(escaped(flaw.text))
     if not found:
         print(f"{folder.name}: every line and every file is as it was written")
     return Exit.FINDINGS if found else Exit.CLEAN
+
+
+def _sign(given: Given) -> int:
+    with engine(_asked(given)) as running:
+        print(signing.sign(running.desk.incident, given["key"]), end="")
+    return Exit.CLEAN
 
 
 def _close(given: Given) -> int:
@@ -253,5 +264,5 @@ def _reopen(given: Given) -> int:
 _COMMANDS: Final[Mapping[str, Command]] = {
     "open": _open, "list": _list, "next": _next, "run": _run, "resume": _resume, "status": _status, "note": _note,
     "answer": _answer, "skip": _skip, "undo": _undo, "approve": _approve, "accept": _accept, "handover": _handover,
-    "export": _export, "verify": _verify, "close": _close, "reopen": _reopen,
+    "export": _export, "verify": _verify, "sign": _sign, "close": _close, "reopen": _reopen,
 }  # fmt: skip

@@ -195,9 +195,26 @@ def export_command(**given: Any) -> None:
     metavar="SEQ:HEX",
     help="A head that was written on paper. Repeatable.",
 )
+@click.option(
+    "--signers",
+    type=FILE,
+    metavar="FILE",
+    help="Whose signature is wanted: allowed_signers of ssh-keygen(1).",
+)
 def verify_command(**given: Any) -> None:
     """Is the journal what was written? Names the first line that is not."""
     _call("verify", **given)
+
+
+@command.command("sign")
+@click.option(
+    "--key", type=FILE, required=True, envvar="AUDITOR_SIGNING_KEY", metavar="FILE",
+    help="Your SSH key; its .pub where an agent holds it.  [env: AUDITOR_SIGNING_KEY]",
+)  # fmt: skip
+@working
+def sign_command(**given: Any) -> None:
+    """Vouch for the journal up to now. The signature goes to standard output: keep it elsewhere."""
+    _call("sign", **given)
 
 
 @command.command("close")
