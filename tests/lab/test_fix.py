@@ -172,17 +172,10 @@ def kept(host: Host) -> dict[str, str]:
     return {"accounts": host.sh(accounts), **host.sha([MAILBOX, *maps])}
 
 
-PROVEN = set(COMBINATIONS) - {("trixie", "opensmtpd")}
-"""Seen green to the end."""
-ON_TRIAL = pytest.mark.trial("closes what it found; not yet seen green to the end on this combination")
-
-
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(pair, marks=() if pair in PROVEN else ON_TRIAL, id="-".join(pair))
-        for pair in COMBINATIONS
-    ],
+    params=COMBINATIONS,
+    ids="-".join,
 )
 def weak(
     request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory
