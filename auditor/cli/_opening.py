@@ -118,6 +118,7 @@ def _declared(declared: Declared | None) -> dict[str, str]:
         "mail_admin_networks": " ".join(declared.admin_networks),
         "mail_log_host": declared.log_host or "",
         "contact": contacts.get("oncall", contacts.get("owner", "")),
+        "mail_limit_per_hour": str(dict(declared.limits).get("per_hour", "")),
     }
     return {name: value for name, value in found.items() if value}
 

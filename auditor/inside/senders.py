@@ -7,21 +7,20 @@ from auditor.inside.mta import the_one
 from auditor.model import Reason
 from auditor.net import CannotLook
 
+# Postfix and Sendmail say the login in syslog; Exim in its own log, whose lines begin with the time. Logins are told
+# at level info: a journal that takes warnings only holds none, so that any line of that level of the last day is asked for too.
+COUNT_SENT = r"""{
+journalctl -q --no-pager -S -24h -n 1 -o cat SYSLOG_FACILITY=2 PRIORITY=6 2>/dev/null | sed -n '1s/.*/mail-lines/p'
+journalctl -q --no-pager -S "$1" -o cat SYSLOG_FACILITY=2 2>/dev/null | grep -aoE '(sasl_username|authid)=[^, ]+'
+day=$(date -d '24 hours ago' '+%Y-%m-%d %H:%M:%S') since=$(date -d "$1" '+%Y-%m-%d %H:%M:%S')
+cat /var/log/exim4/mainlog.1 /var/log/exim4/mainlog 2>/dev/null |
+  awk -v day="$day" -v since="$since" '$1 " " $2 >= day { print "mail-lines" } $1 " " $2 >= since && $4 == "<=" { for (i = 5; i <= NF; i++) if ($i ~ /^A=[^:]*:/) print $i }'
+} | sort | uniq -c | sort -rn | head -n 50"""
+"""Takes the time to count from, as date(1) and journalctl(1) both read it: `24 hours ago`."""
+
 SENT = Command(
     id="sent-by-login",
-    # Postfix and Sendmail say the login in syslog; Exim in its own log, whose lines begin with the time. Logins are told
-    # at level info: a journal that takes warnings only holds none, so that any line of that level is asked for too.
-    argv=(
-        "sh",
-        "-c",
-        r"""{
-journalctl -q --no-pager -S -24h -n 1 -o cat SYSLOG_FACILITY=2 PRIORITY=6 2>/dev/null | sed -n '1s/.*/mail-lines/p'
-journalctl -q --no-pager -S -24h -o cat SYSLOG_FACILITY=2 2>/dev/null | grep -aoE '(sasl_username|authid)=[^, ]+'
-since=$(date -d '24 hours ago' '+%Y-%m-%d %H:%M:%S')
-cat /var/log/exim4/mainlog.1 /var/log/exim4/mainlog 2>/dev/null |
-  awk -v since="$since" '$1 " " $2 >= since { print "mail-lines" } $1 " " $2 >= since && $4 == "<=" { for (i = 5; i <= NF; i++) if ($i ~ /^A=[^:]*:/) print $i }'
-} | sort | uniq -c | sort -rn | head -n 50""",
-    ),
+    argv=("sh", "-c", COUNT_SENT, "sh", "24 hours ago"),
     root=True,
     timeout=20,
     beside=True,

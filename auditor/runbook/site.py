@@ -16,6 +16,7 @@ from auditor import data
 from auditor.model import SshTarget
 from auditor.runbook import probes, queues
 from auditor.runbook.clock import Clock, SystemClock
+from auditor.runbook.scene import Scene
 from auditor.runbook.state import State
 from auditor.runbook.values import NotThatType
 from auditor.runbook.world import Measured, Outcome, Played
@@ -54,7 +55,7 @@ class Site:
 
     def probe(self, name: str, args: Mapping[str, str], state: State, before: Measured | None) -> Outcome:
         """See World."""
-        scene = probes.Scene(
+        scene = Scene(
             args=args, address=self.target.host, remote=self.remote, fresh=lambda: SshRemote(self.target), state=state,
             folder=self.folder, before=before, now=self.queue(state) if name.startswith("queue.") else None,
         )  # fmt: skip

@@ -3,13 +3,15 @@
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from auditor.runbook import facts, probes, queues, reckoning
+from auditor.runbook import facts, from_outside, queues, reckoning
 from auditor.runbook.journal import Author
-from auditor.runbook.probes import PROBES, Scene
+from auditor.runbook.probes import PROBES
+from auditor.runbook.scene import Scene
 from auditor.runbook.state import Progress, State
 from auditor.runbook.values import NotThatType
 from auditor.runbook.world import Measured
@@ -134,6 +136,50 @@ def test_numbers_of_the_queue_are_compared_and_missing_ones_are_unknown(name, be
     assert PROBES[name](scene(args=args, before=before, now=now)).result is result
 
 
+class Script(Answers):
+    """A remote that answers one program after the other."""
+
+    def __init__(self, *answers) -> None:
+        super().__init__()
+        self.answers = list(answers)
+
+    def run(self, program, *, limit=0, sink=None):
+        self.programs.append(program)
+        code, out = self.answers.pop(0)
+        return Ran(exit=code, stdout=out, stderr=b"")
+
+
+MAIL = b"     40 mail-lines\n"
+
+
+@pytest.mark.parametrize(
+    ("counted", "strangers", "result", "told"),
+    [
+        (MAIL, 0, Progress.OK, "no login sent more than 100 messages in 60 minutes"),
+        (MAIL + b"    100 sasl_username=alice\n", 0, Progress.OK, "no login"),
+        (MAIL + b"    101 A=plain:al\x1bce\n", 0, Progress.FAILED, "al\\x1bce: 101 messages in 60 minutes"),
+        (MAIL, 1, Progress.FAILED, "a program that is not the mail program tried to send"),
+        (MAIL, 2, Progress.UNKNOWN, "when is not logged"),
+        (b"", 0, Progress.UNKNOWN, "the mail log of the last day cannot be counted"),
+    ],
+)
+def test_an_hour_is_quiet_by_the_log_and_by_what_the_isolation_refused(counted, strangers, result, told):
+    remote = Script((0, counted), (strangers, b""))
+    seen = PROBES["outbound.quiet"](scene(remote))
+    assert seen.result is result
+    assert told in seen.detail
+    assert remote.programs[0].args == ("60 minutes ago",)
+
+
+def test_the_limit_of_an_hour_is_that_of_the_inventory_unless_the_runbook_says_another():
+    busy = MAIL + b"     30 authid=bob\n"
+    told = State(values={"mta": "sendmail", "mail_limit_per_hour": "20"})
+    strict = replace(scene(Script((0, busy))), state=told)
+    assert PROBES["outbound.quiet"](strict).result is Progress.FAILED
+    generous = replace(strict, remote=Script((0, busy), (0, b"")), args={"limit": "30", "minutes": "10"})
+    assert PROBES["outbound.quiet"](generous).result is Progress.OK
+
+
 def test_a_new_login_is_a_new_login():
     assert PROBES["ssh.alive"](scene(Answers(0, b"alive\n"))).result is Progress.OK
     assert PROBES["ssh.alive"](scene(Answers(0, b"this account is closed\n"))).result is Progress.FAILED
@@ -202,7 +248,7 @@ def test_a_port_is_open_or_refused(server):
 def test_a_relay_is_refused_by_5xx_and_by_nothing_weaker(server, monkeypatch, replies, result):
     port = server(*HELLO, *replies)
     monkeypatch.setattr(
-        probes,
+        from_outside,
         "may_send",
         lambda host, sender, recipient: may_send(host, sender, recipient, port=port, timeout=5),
     )
@@ -220,7 +266,7 @@ def test_a_relay_is_refused_by_5xx_and_by_nothing_weaker(server, monkeypatch, re
 def test_a_recipient_is_accepted_refused_or_not_known(server, monkeypatch, replies, result):
     port = server(*HELLO, *replies)
     monkeypatch.setattr(
-        probes,
+        from_outside,
         "may_send",
         lambda host, sender, recipient: may_send(host, sender, recipient, port=port, timeout=5),
     )
