@@ -78,6 +78,11 @@ def _way_into(name: str, hosts: Collection[str], ssh: SshTarget | None) -> SshTa
     return ssh if ssh is not None and (len(hosts) == 1 or ssh.host == name) else None
 
 
+def _silent(said: Declared, served: Collection[str]) -> Iterable[Domain]:
+    """Domains that the inventory says send nothing. Whose hosts take their mail, if any, is not asked: they are not ours to scan."""
+    return (Domain(name=name, declared=said) for name in said.silent_domains if name not in served)
+
+
 async def _discover_one(named: Target, network: Network) -> tuple[Subject, ...]:
     target, declared, ssh = named
     said = declared or Declared()
@@ -85,6 +90,7 @@ async def _discover_one(named: Target, network: Network) -> tuple[Subject, ...]:
         return (
             Host(name=target, addresses=(target,), domains=said.domains, ssh=ssh, declared=said),
             *(Domain(name=name, hosts=(target,), declared=said) for name in said.domains),
+            *_silent(said, said.domains),
         )
     if declared is None:
         hosts = await _served_by(target, network)
@@ -100,6 +106,7 @@ async def _discover_one(named: Target, network: Network) -> tuple[Subject, ...]:
     return (
         Host(name=target, addresses=addresses, domains=domains, ssh=ssh, declared=said),
         *(Domain(name=name, hosts=(target,), declared=said) for name in domains),
+        *_silent(said, domains),
     )
 
 

@@ -126,6 +126,8 @@ class Declared:
     """What the inventory says about a host (design: mail_* variables). Empty means: not said, guess from evidence."""
 
     domains: tuple[str, ...] = ()
+    silent_domains: tuple[str, ...] = ()
+    """Domains of the same owner that send no mail; looked at, though no host of the inventory serves them."""
     roles: tuple[str, ...] = ()
     trusted_networks: tuple[str, ...] = ()
     admin_networks: tuple[str, ...] = ()

@@ -108,6 +108,15 @@ async def test_the_inventory_says_which_domains_a_host_serves():
     )
 
 
+async def test_a_domain_that_sends_nothing_is_looked_at_but_whoever_takes_its_mail_is_not_ours():
+    said = Declared(domains=("zone.example",), silent_domains=("example.org", "zone.example"))
+    assert await found(Target("lone.example.net", said)) == (
+        Host(name="lone.example.net", domains=("zone.example",), declared=said),
+        Domain(name="zone.example", hosts=("lone.example.net",), declared=said),
+        Domain(name="example.org", declared=said),
+    )
+
+
 async def test_an_inventory_name_that_the_dns_does_not_know_is_reached_where_ansible_reaches_it():
     (host,) = await found(Target("mail-a", Declared(), WAY))
     assert isinstance(host, Host)

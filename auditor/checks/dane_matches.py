@@ -9,7 +9,6 @@ and dates as well. Records in a zone that does not validate make such senders de
 from auditor.evidence.dane import TlsaRecords, compare
 from auditor.evidence.smtp import SmtpSessions
 from auditor.model import (
-    ByHand,
     Check,
     Failed,
     Family,
@@ -18,25 +17,33 @@ from auditor.model import (
     Moment,
     NotApplicable,
     Passed,
+    Playbook,
     Reason,
     Severity,
     Verdict,
     weigh,
 )
 
+SIGN = "Mend the signatures of the zone or its DS at the parent first: until then senders with DANE can deliver nothing."
+OFFER = "Let port 25 offer STARTTLS again (playbook tls), or take the TLSA records away until it does."
+
 
 def judge(tlsa: TlsaRecords, sessions: SmtpSessions, host: Host, moment: Moment) -> Verdict:
     """At every address at least one record is met."""
     seen = tuple({"tlsa": str(record)} for record in tlsa.records)
     if tlsa.bogus:
-        return Failed(f"{tlsa.name} does not validate: senders with DANE defer all mail", seen)
+        return Failed(f"{tlsa.name} does not validate: senders with DANE defer all mail", seen, by_hand=SIGN)
     if not tlsa.records:
         return NotApplicable("no TLSA record is published for port 25")
     if not any(record.usable for record in tlsa.records):
         return Failed("no TLSA record is of a kind that SMTP knows", seen, severity=Severity.MEDIUM)
     view = compare(tlsa, sessions, host.name, moment.taken_at)
     bad = (
-        Failed(view.refusing[0], (*({"fault": text} for text in view.refusing), *seen))
+        Failed(
+            view.refusing[0],
+            (*({"fault": text} for text in view.refusing), *seen),
+            by_hand=OFFER if "no STARTTLS" in view.refusing[0] else None,
+        )
         if view.refusing
         else None
     )
@@ -54,11 +61,7 @@ CHECK = Check.of(
     judge,
     family=Family.TRANSPORT_POLICY,
     severity=Severity.HIGH,
-    remedy=ByHand(
-        "Publish TLSA 3 1 1 of the key that port 25 really uses: openssl x509 -in CERT -pubkey -noout | "
-        "openssl pkey -pubin -outform DER | sha256sum. Add it beside the old record, wait two TTLs, then take the "
-        "old one away. Do not change the certificate before its record has been out for two TTLs."
-    ),
+    remedy=Playbook("authentication-records"),
     runbook="keys",
     references=("RFC 7672 section 2.2", "RFC 7672 section 3.1", "RFC 7671 section 5"),
 )

@@ -2,13 +2,14 @@
 
 A hash of the whole certificate is wrong the minute it is renewed. A hash of the key lasts as long as the key. The
 safe state has two: the key in use and the next one, or the issuer beside the key (RFC 7671 section 8.4), with a
-TTL short enough to wait for twice.
+TTL short enough to wait for twice. The playbook publishes the keys that `authentication_records_next_keys` names beside the one
+in use, and takes a former one away when nothing presents it any more; without a next key, let the renewal keep
+the key (certbot: `--reuse-key`).
 """
 
 from auditor.evidence.dane import DANE_TA, TlsaRecords, compare
 from auditor.evidence.smtp import SmtpSessions
 from auditor.model import (
-    ByHand,
     Check,
     Failed,
     Family,
@@ -18,6 +19,7 @@ from auditor.model import (
     NotApplicable,
     Observation,
     Passed,
+    Playbook,
     Reason,
     Severity,
     Verdict,
@@ -57,10 +59,7 @@ CHECK = Check.of(
     judge,
     family=Family.TRANSPORT_POLICY,
     severity=Severity.MEDIUM,
-    remedy=ByHand(
-        "Publish `3 1 1` of the next key beside the one in use and renew only after twice the TTL, or let the renewal "
-        "keep the key (certbot: --reuse-key), or add `2 1 1` of the issuer. Remove the old record after the renewal."
-    ),
+    remedy=Playbook("authentication-records"),
     runbook="keys",
     references=("RFC 7671 section 8", "RFC 7672 section 3.1.1"),
 )

@@ -8,7 +8,6 @@ policy that senders forget within a day, is no protection either.
 from auditor.evidence.mta_sts import MtaSts
 from auditor.evidence.mx import MailExchangers
 from auditor.model import (
-    ByHand,
     Check,
     Failed,
     Family,
@@ -16,6 +15,7 @@ from auditor.model import (
     NotApplicable,
     Observation,
     Passed,
+    Playbook,
     Severity,
     Unavailable,
     Verdict,
@@ -23,6 +23,13 @@ from auditor.model import (
 
 SHORTEST = 86400
 """Seconds. RFC 8461 section 3.2 speaks of weeks; a policy of less than a day is gone before the attacker."""
+
+SERVE = (
+    "On the web server that serves https://mta-sts.DOMAIN/.well-known/mta-sts.txt: version: STSv1, mode: testing, mx: each MX "
+    "host, max_age: 604800, as text/plain, with a certificate for mta-sts.DOMAIN and no redirect. The playbook "
+    "authentication-records prints the text; run it again afterwards, so that senders hear of the change. Go to mode: enforce "
+    "after two weeks of clean TLS reports."
+)
 
 
 def judge(sts: MtaSts, mx: MailExchangers | Unavailable) -> Verdict:
@@ -41,12 +48,15 @@ def judge(sts: MtaSts, mx: MailExchangers | Unavailable) -> Verdict:
     if sts.policy.unknown is not None:
         return Inconclusive(f"the policy: {sts.policy.unknown.detail}", sts.policy.unknown.reason)
     if sts.policy.fault:
-        return Failed(sts.policy.fault, seen)
+        return Failed(sts.policy.fault, seen, by_hand=SERVE)
     facts: tuple[Observation, ...] = (*seen, {"mode": sts.policy.mode, "max_age": sts.policy.max_age})
     if sts.policy.mode == "none":
-        return Failed("the policy has mode none: it protects nothing", facts, severity=Severity.LOW)
+        return Failed(
+            "the policy has mode none: it protects nothing", facts, severity=Severity.LOW, by_hand=SERVE
+        )
     if sts.policy.max_age < SHORTEST:
-        return Failed(f"senders forget the policy after {sts.policy.max_age} s", facts, severity=Severity.LOW)
+        age = f"senders forget the policy after {sts.policy.max_age} s"
+        return Failed(age, facts, severity=Severity.LOW, by_hand=SERVE)
     return Passed(f"a valid policy in mode {sts.policy.mode}", facts)
 
 
@@ -54,11 +64,7 @@ CHECK = Check.of(
     judge,
     family=Family.TRANSPORT_POLICY,
     severity=Severity.MEDIUM,
-    remedy=ByHand(
-        "Serve https://mta-sts.DOMAIN/.well-known/mta-sts.txt (version: STSv1, mode: testing, mx: each MX host, "
-        "max_age: 604800) with a certificate for mta-sts.DOMAIN and no redirect, and publish "
-        '"v=STSv1; id=1" as TXT at _mta-sts.DOMAIN. Go to mode: enforce after two weeks of clean TLS reports.'
-    ),
+    remedy=Playbook("authentication-records"),
     runbook="keys",
     references=(
         "RFC 8461 section 3.1",

@@ -9,16 +9,21 @@ from auditor.evidence.dmarc import DmarcPolicy
 from auditor.evidence.mx import MailExchangers
 from auditor.evidence.spf import SpfTree, understand
 from auditor.model import (
-    ByHand,
     Check,
     Failed,
     Family,
     Inconclusive,
     NotApplicable,
     Passed,
+    Playbook,
     Severity,
     Unavailable,
     Verdict,
+)
+
+WHICH = (
+    "Does the domain take mail? Then take the MX `0 .` away. If it takes none, take its other MX records away, name it in "
+    "mail_silent_domains and run the playbook authentication-records."
 )
 
 
@@ -28,7 +33,7 @@ def judge(mx: MailExchangers, spf: SpfTree | Unavailable, dmarc: DmarcPolicy | U
         return NotApplicable("the domain has no null MX")
     if mx.exchangers:
         hosts = tuple({"host": host.name} for host in mx.exchangers)
-        return Failed("a null MX stands beside other MX records", hosts)
+        return Failed("a null MX stands beside other MX records", hosts, by_hand=WHICH)
     if isinstance(spf, Unavailable):
         return Inconclusive(spf.detail, spf.reason)
     if not understand(spf).nobody_passes:
@@ -44,10 +49,7 @@ CHECK = Check.of(
     judge,
     family=Family.DNS,
     severity=Severity.MEDIUM,
-    remedy=ByHand(
-        'A domain without mail has exactly: MX 0 . ; TXT "v=spf1 -all" ; _dmarc TXT "v=DMARC1; p=reject". A domain '
-        "with mail has no MX 0 . beside its other MX records."
-    ),
+    remedy=Playbook("authentication-records"),
     runbook="name-resolution",
     references=(
         "RFC 7505 section 3",

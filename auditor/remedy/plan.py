@@ -127,8 +127,8 @@ def _hosts_for(
 
 
 def _domains(member: Member) -> Sequence[str]:
-    domains = member.variables.get("mail_domains")
-    return [str(domain) for domain in domains] if isinstance(domains, list | tuple) else []
+    lists = (member.variables.get(name) for name in ("mail_domains", "mail_silent_domains"))
+    return [str(domain) for domains in lists if isinstance(domains, list | tuple) for domain in domains]
 
 
 def _steps(

@@ -144,6 +144,7 @@ def _known_hosts(said: Mapping[str, Any]) -> str | None:
 def _declared(said: Mapping[str, Any]) -> Declared:
     return Declared(
         domains=tuple(name.lower().rstrip(".") for name in _words(said, "mail_domains")),
+        silent_domains=tuple(name.lower().rstrip(".") for name in _words(said, "mail_silent_domains")),
         roles=_words(said, "mail_roles"),
         trusted_networks=_words(said, "mail_trusted_networks"),
         admin_networks=_words(said, "mail_admin_networks"),

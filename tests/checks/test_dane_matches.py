@@ -47,7 +47,9 @@ def test_one_wrong_address_of_two_fails():
 
 
 def test_no_starttls_where_records_promise_it_fails():
-    assert isinstance(verdict(records(tlsa(3)), port_25(CERTIFICATE, starttls=False)), Failed)
+    found = verdict(records(tlsa(3)), port_25(CERTIFICATE, starttls=False))
+    assert isinstance(found, Failed)
+    assert "playbook tls" in found.by_hand, "publishing keys would not help"
 
 
 def test_usages_that_smtp_does_not_know_fail():
@@ -86,7 +88,9 @@ async def test_a_bogus_tlsa_fails_and_a_dead_one_is_unknown():
     with pytest.raises(CannotLook):
         await tlsa_records(HOST, zone(table))
     seen = await tlsa_records(HOST, zone({**table, "_25._tcp.mx.example.org TLSA +cd": "3 1 1 00"}))
-    assert isinstance(verdict(seen, port_25(CERTIFICATE)), Failed)
+    found = verdict(seen, port_25(CERTIFICATE))
+    assert isinstance(found, Failed)
+    assert "signatures of the zone" in found.by_hand
 
 
 @given(st.text())

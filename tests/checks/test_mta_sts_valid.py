@@ -102,6 +102,12 @@ async def test_a_syntax_error_in_the_policy_fails():
     )
 
 
+async def test_what_is_wrong_on_the_web_server_is_for_whoever_keeps_it():
+    served = (await verdict(response(status=b"404 Not Found"), **RECORD, **HOST)).by_hand
+    assert "/.well-known/mta-sts.txt" in served
+    assert (await verdict()).by_hand is None, "the playbook says what to serve, and announces it"
+
+
 async def test_mode_none_and_a_short_life_fail_mildly():
     for text in (POLICY.replace(b"enforce", b"none"), POLICY.replace(b"604800", b"3600")):
         found = await verdict(response(text), **RECORD, **HOST)

@@ -14,7 +14,9 @@ async def test_null_mx_spf_and_dmarc_agree():
 
 
 async def test_null_mx_beside_another_fails():
-    assert isinstance(await verdict("0 .", "10 a.example"), Failed)
+    found = await verdict("0 .", "10 a.example")
+    assert isinstance(found, Failed)
+    assert "Does the domain take mail?" in found.by_hand, "no playbook can know that"
 
 
 async def test_a_domain_that_takes_nothing_but_may_send_fails_mildly():

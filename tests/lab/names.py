@@ -180,6 +180,10 @@ class NameService:
         self._inside("sh", "-c", "setsid unbound -d -c /etc/lab/unbound.conf >/dev/null 2>&1 &")
         self._await(lambda: self.ask(".", "SOA", timeout=0.3).rcode() == dns.rcode.NOERROR)
 
+    def resolver_forget(self) -> None:
+        """Empty the resolver's cache, as time would."""
+        self._inside("unbound-control", "-c", "/etc/lab/unbound.conf", "reload")
+
     # -- inner parts -------------------------------------------------------------------------------------------------
 
     @property
@@ -268,7 +272,7 @@ class NameService:
         if any(zone.dynamic and zone.signed and not self._ds_in_parent(zone) for zone in changed):
             self._publish()
             return
-        self._inside("unbound-control", "-c", "/etc/lab/unbound.conf", "reload")
+        self.resolver_forget()
 
     def _ds_in_parent(self, zone: Zone) -> bool:
         self._await(lambda: bool(zone.ds_of_bind(self._folder)))

@@ -1,13 +1,28 @@
 """Records published on a real name server by RFC 2136 and TSIG: seen by everybody, said once, and the key told to nobody."""
 
+import contextlib
+import http.server
+import json
+import re
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 import yaml
 
+from tests.lab.admin import Admin
 from tests.lab.laboratory import Lab
+from tests.lab.net import Station
 from tests.lab.test_playbooks import Ansible
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 ZONE = "records.example"
+SECURE = "signed.example"
+PARKED = "parked.example"
+WEB = "203.0.113.60"
 
 
 @pytest.fixture(scope="module")
@@ -20,19 +35,27 @@ def ansible(lab: Lab, tmp_path_factory: pytest.TempPathFactory):
         [
             "@ MX 10 mx1",
             "mx1 A 198.51.100.190",
+            f"mta-sts A {WEB}",
             '@ TXT "site-verification=7"',
             '@ TXT "v=spf1 ip4:192.0.2.7 ~all"',
         ],
         dynamic=True,
     )
     lab.zone("other.example", ["@ MX 10 mx1.updates.example."], dynamic=True)
+    own = ["@ MX 10 mx1", "mx1 A 198.51.100.190", "mx1 AAAA 2001:db8:100::190"]
+    lab.zone(SECURE, own, signed=True, dynamic=True)
+    lab.zone(
+        PARKED,
+        ['@ TXT "v=spf1 +all"', '_dmarc TXT "v=DMARC1; p=none; rua=mailto:x@parked.example"'],
+        dynamic=True,
+    )
     ansible = Ansible(lab, host, tmp_path_factory.mktemp("records"))
     name_server(ansible, lab.names.tsig()["secret"])
     yield ansible
     host.stop()
 
 
-def name_server(ansible: Ansible, secret: str, domain: str = ZONE) -> None:
+def name_server(ansible: Ansible, secret: str, *domains: str, silent: str = "") -> None:
     """Tell the inventory where updates go and with which key."""
     inventory = yaml.safe_load(ansible.inventory.read_text(encoding="utf-8"))
     key = ansible.lab.names.tsig()
@@ -43,29 +66,44 @@ def name_server(ansible: Ansible, secret: str, domain: str = ZONE) -> None:
         "secret": secret,
     }
     inventory["mail_hosts"]["hosts"][ansible.host.name] |= {
-        "mail_domains": [domain],
+        "mail_domains": list(domains or (ZONE,)),
+        "mail_silent_domains": [silent] if silent else [],
         "mail_dns_server": server,
     }
     ansible.inventory.write_text(yaml.safe_dump(inventory), encoding="utf-8")
 
 
 def texts(lab: Lab, name: str, server: str) -> list[str]:
-    answer = lab.names.ask(name, "TXT", server=server)
-    return sorted(
-        b"".join(rdata.strings).decode()
-        for rrset in answer.answer
-        for rdata in rrset
-        if rrset.rdtype.name == "TXT"
-    )
+    return sorted(b"".join(rdata.strings).decode() for rdata in answers(lab, name, "TXT", server))
+
+
+def answers(lab: Lab, name: str, kind: str, server: str = "203.0.113.53") -> list[Any]:
+    answer = lab.names.ask(name, kind, server=server)
+    return [rdata for rrset in answer.answer for rdata in rrset if rrset.rdtype.name == kind]
+
+
+def found(ansible: Ansible, target: str, *checks: str) -> dict[str, tuple[str, str]]:
+    """What a fresh scan from outside says, with a resolver that remembers nothing."""
+    ansible.lab.names.resolver_forget()
+    admin = Admin(lab=ansible.lab, folder=ansible.home)
+    only = [word for check in checks for word in ("--only", check)]
+    scanned = admin.scan(target, "--outside-only", *only)
+    return {check: (one["status"], one["summary"]) for (check, _), one in scanned.items()}
+
+
+def shown(output: str) -> list[str]:
+    """Lines that a task printed."""
+    lines = (line.strip().rstrip(",") for line in output.splitlines())
+    return [json.loads(line) for line in lines if re.fullmatch(r'".*"', line)]
 
 
 def test_records_reach_every_name_server_beside_what_was_there_and_a_second_run_has_nothing_to_say(
     lab: Lab, ansible: Ansible
 ):
     secret = lab.names.tsig()["secret"]
-    shown, announced = ansible.run("authentication-records", "--check", "--diff", "-vvv")
+    preview, announced = ansible.run("authentication-records", "--check", "--diff", "-vvv")
     assert announced > 0
-    assert secret not in shown
+    assert secret not in preview
     assert texts(lab, f"_dmarc.{ZONE}", "192.0.2.53") == [], "check mode wrote something"
 
     output, changed = ansible.run("authentication-records", "-vvv")
@@ -82,14 +120,158 @@ def test_records_reach_every_name_server_beside_what_was_there_and_a_second_run_
     assert ansible.run("authentication-records")[1] == 0
 
 
-def test_dmarc_takes_its_next_step_only_when_it_is_asked_for(lab: Lab, ansible: Ansible):
-    ansible.run("authentication-records", "--tags", "dmarc-policy-enforced")
-    assert texts(lab, f"_dmarc.{ZONE}", "203.0.113.53") == [
-        f"v=DMARC1; p=quarantine; rua=mailto:dmarc-reports@{ZONE}"
-    ]
-    assert ansible.run("authentication-records", "--tags", "dmarc-valid")[1] == 0, (
-        "a later run leaves the step that was reached"
+def test_dmarc_takes_one_step_each_time_that_it_is_asked_to_and_a_later_run_leaves_it_there(
+    lab: Lab, ansible: Ansible
+):
+    to_reject = ("--tags", "dmarc-policy-enforced", "-e", "authentication_records_dmarc_enforced=reject")
+    for step in ("quarantine", "reject"):
+        ansible.run("authentication-records", *to_reject)
+        assert texts(lab, f"_dmarc.{ZONE}", "203.0.113.53") == [
+            f"v=DMARC1; p={step}; rua=mailto:dmarc-reports@{ZONE}"
+        ]
+    assert ansible.run("authentication-records", "--tags", "dmarc-valid,dmarc-policy-enforced")[1] == 0
+    verdicts = found(ansible, ZONE, "dmarc-valid", "dmarc-policy-enforced", "spf-single-valid-record")
+    assert {status for status, _ in verdicts.values()} == {"passed"}, verdicts
+
+
+@contextlib.contextmanager
+def served(lab: Lab, place: Station, text: str) -> Iterator[None]:
+    """An HTTPS server of the domain's owner that has one file."""
+
+    class Policy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            good = self.path == "/.well-known/mta-sts.txt"
+            self.send_response(200 if good else 404)
+            self.send_header("Content-Type", "text/plain")
+            self.end_headers()
+            self.wfile.write(text.encode() if good else b"")
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    credential = lab.authority.issue(f"mta-sts.{ZONE}")
+    pair = lab.state / "mta-sts.pem"
+    pair.write_text(credential.certificate + credential.key, encoding="ascii")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair)
+    with place.entered():
+        server = http.server.ThreadingHTTPServer((place.v4, 443), Policy)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_mta_sts_is_announced_when_the_policy_that_was_printed_can_be_fetched_and_not_before(
+    lab: Lab, ansible: Ansible
+):
+    place = lab.station("web", WEB)
+    output, changed = ansible.run("authentication-records", "--tags", "mta-sts-valid")
+    told = shown(output)
+    assert changed == 0
+    assert told[0].startswith(f"{ZONE}: no _mta-sts record yet: it cannot be fetched")
+    assert f"https://mta-sts.{ZONE}/.well-known/mta-sts.txt" in told[1]
+    policy = [line for line in told if re.match(r"(version|mode|mx|max_age): ", line)]
+    assert policy == ["version: STSv1", "mode: testing", f"mx: mx1.{ZONE}", "max_age: 604800"]
+    assert texts(lab, f"_mta-sts.{ZONE}", "192.0.2.53") == []
+
+    with served(lab, place, "".join(f"{line}\r\n" for line in policy)):
+        assert ansible.run("authentication-records", "--tags", "mta-sts-valid")[1] > 0
+        [first] = texts(lab, f"_mta-sts.{ZONE}", "203.0.113.53")
+        verdicts = found(ansible, ZONE, "mta-sts-valid", "tls-rpt-published")
+        assert {status for status, _ in verdicts.values()} == {"passed"}, verdicts
+        assert ansible.run("authentication-records", "--tags", "mta-sts-valid")[1] == 0
+    with served(lab, place, "".join(f"{line}\r\n" for line in policy).replace("testing", "enforce")):
+        ansible.run("authentication-records", "--tags", "mta-sts-valid")
+        [second] = texts(lab, f"_mta-sts.{ZONE}", "203.0.113.53")
+    assert second != first, "senders fetch the policy again only when the id has changed"
+
+
+def keys_of(lab: Lab) -> set[str]:
+    return {str(rdata) for rdata in answers(lab, f"_25._tcp.mx1.{SECURE}", "TLSA")}
+
+
+def test_a_key_is_published_before_it_is_used_and_the_old_one_goes_when_nobody_presents_it(
+    lab: Lab, ansible: Ansible
+):
+    host = ansible.host
+    name_server(ansible, lab.names.tsig()["secret"], SECURE)
+    dane = ("--tags", "dane-matches,dane-rollover-ready")
+    assert found(ansible, f"mx1.{SECURE}", "dane-matches")["dane-matches"][0] == "not-applicable"
+    assert ansible.run("authentication-records", *dane)[1] > 0
+    [old] = keys_of(lab)
+    assert found(ansible, f"mx1.{SECURE}", "dane-matches")["dane-matches"][0] == "passed"
+
+    lab.names.resolver_forget()
+    following = lab.authority.issue(f"mx1.{SECURE}")
+    host.write("/etc/ssl/private/next.key", following.key, mode=0o600)
+    host.write("/etc/ssl/next.pem", following.certificate)
+    ahead = ("-e", '{"authentication_records_next_keys": ["/etc/ssl/private/next.key"]}')
+    output, _ = ansible.run("authentication-records", *dane, *ahead, "-vvv")
+    assert "PRIVATE KEY" not in output
+    assert keys_of(lab) == {old, following.tlsa}
+    ready = found(ansible, f"mx1.{SECURE}", "dane-matches", "dane-rollover-ready")
+    assert {status for status, _ in ready.values()} == {"passed"}, ready
+
+    host.sh(
+        "postconf -e smtpd_tls_cert_file=/etc/ssl/next.pem smtpd_tls_key_file=/etc/ssl/private/next.key; postfix reload"
     )
+    between = found(ansible, f"mx1.{SECURE}", "dane-matches")
+    assert between["dane-matches"][0] == "passed", between
+    ansible.run("authentication-records", *dane)
+    assert keys_of(lab) == {following.tlsa}
+    after = found(ansible, f"mx1.{SECURE}", "dane-matches")
+    assert after["dane-matches"][0] == "passed", after
+    assert ansible.run("authentication-records", *dane)[1] == 0
+
+
+def test_a_name_in_an_unsigned_zone_gets_no_tlsa_record_and_is_told_why(lab: Lab, ansible: Ansible):
+    name_server(ansible, lab.names.tsig()["secret"])
+    output, changed = ansible.run("authentication-records", "--tags", "dane-matches")
+    assert changed == 0
+    assert "its zone is not signed" in output
+    assert answers(lab, f"_25._tcp.mx1.{ZONE}", "TLSA") == []
+
+
+def test_a_domain_without_mail_says_so_everywhere_and_one_with_hosts_is_left_alone(
+    lab: Lab, ansible: Ansible
+):
+    secret = lab.names.tsig()["secret"]
+    name_server(ansible, secret, silent=PARKED)
+    ansible.run("authentication-records", "--tags", "null-mx-consistent")
+    assert [str(one) for one in answers(lab, PARKED, "MX")] == ["0 ."]
+    assert texts(lab, PARKED, "203.0.113.53") == ["v=spf1 -all"]
+    assert texts(lab, f"_dmarc.{PARKED}", "203.0.113.53") == [
+        "v=DMARC1; p=reject; rua=mailto:x@parked.example"
+    ]
+    verdicts = found(ansible, PARKED, "null-mx-consistent", "dmarc-policy-enforced", "spf-policy-restrictive")
+    assert {status for status, _ in verdicts.values()} == {"passed"}, verdicts
+    assert ansible.run("authentication-records", "--tags", "null-mx-consistent")[1] == 0
+
+    name_server(ansible, secret, silent="other.example")
+    output, _ = ansible.run("authentication-records", "--tags", "null-mx-consistent", check=False)
+    assert "other.example: it has MX hosts, so it takes mail" in output
+    assert [str(one) for one in answers(lab, "other.example", "MX")] == ["10 mx1.updates.example."]
+    assert texts(lab, "other.example", "192.0.2.53") == []
+
+
+def test_without_a_name_server_what_is_missing_is_printed_and_nothing_that_is_there_is_lost(
+    lab: Lab, ansible: Ansible, tmp_path: Path
+):
+    inventory = yaml.safe_load(ansible.inventory.read_text(encoding="utf-8"))
+    inventory["mail_hosts"]["hosts"][ansible.host.name] |= {
+        "mail_domains": ["other.example", ZONE],
+        "mail_silent_domains": [],
+        "mail_dns_server": {},
+    }
+    ansible.inventory.write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    told = shown(ansible.run("authentication-records", "--tags", "spf-covers-egress,tls-rpt-published")[0])
+    assert f'other.example. 3600 IN TXT "v=spf1 mx ip4:{ansible.host.v4} ip6:{ansible.host.v6} -all"' in told
+    assert "# other.example.yaml" in told
+    assert f"# {ZONE}.yaml" not in told, "what is published already need not be told"
 
 
 def test_a_wrong_key_changes_nothing_and_is_named_in_one_sentence(lab: Lab, ansible: Ansible):

@@ -39,7 +39,9 @@ def test_a_server_that_answers_at_another_address_of_the_port_is_not(dialogue):
 
 
 def test_an_answer_at_another_port_is_no_answer(dialogue):
-    assert dialogue.busy({"port 587 at 198.51.100.10 greets": True, f"{V4} greets": False, f"{V4} is busy": True})
+    assert dialogue.busy(
+        {"port 587 at 198.51.100.10 greets": True, f"{V4} greets": False, f"{V4} is busy": True}
+    )
 
 
 def test_what_could_not_be_asked_at_a_busy_address_is_excused_where_another_one_answers(dialogue):

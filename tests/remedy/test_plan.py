@@ -83,6 +83,15 @@ def test_a_finding_on_a_domain_runs_on_the_hosts_that_serve_it():
     assert plan(found).steps[0].hosts == ("mx1.example.org",)
 
 
+def test_a_finding_on_a_domain_without_mail_runs_on_the_host_whose_owner_says_that_it_is_theirs():
+    parked = result(
+        "null-mx-consistent", "parked.example", subject_kind="domain", playbook="authentication-records"
+    )
+    said = {"mail_domains": ["example.org"], "mail_silent_domains": ["parked.example"]}
+    assert plan(parked).unreachable[0][1] == "no host of the inventory answers to parked.example"
+    assert plan(parked, members=(member(variables=said),)).steps[0].hosts == ("mx1.example.org",)
+
+
 def test_domains_that_only_the_scan_knows_are_handed_over():
     made = plan(
         result(),

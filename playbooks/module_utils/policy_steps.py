@@ -1,0 +1,73 @@
+"""What a record becomes in the light of what is published already: nothing that is good is lost, nothing is skipped. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+Record = dict[str, Any]
+
+LADDER = ("none", "quarantine", "reject")
+
+
+def settled(record: Record, present: list[str]) -> Record:
+    """SPF grows, DMARC climbs by one step, a good record that `keep` describes stays."""
+    owned = [value for value in present if record["owns"] and value.startswith(record["owns"])]
+    if record["owns"] == "v=spf1" and record["value"] != "v=spf1 -all":
+        return record | {"value": merged_spf(owned, record["value"])}
+    if record.get("climb"):
+        return record | {"value": climbed(owned, record)}
+    if len(owned) == 1 and record.get("keep") and re.search(record["keep"], owned[0]):
+        return record | {"value": owned[0]}
+    return record
+
+
+def merged_spf(present: list[str], wanted: str) -> str:
+    """Every mechanism that is published already, in its order, then what is missing, and one ending."""
+    terms: list[str] = []
+    for value in [*present, wanted]:
+        terms += [term for term in value.split()[1:] if term.lstrip("+-~?") != "all" and term not in terms]
+    return " ".join(["v=spf1", *terms, "-all"])
+
+
+def climbed(owned: list[str], record: Record) -> str:
+    """The next step of the DMARC ladder towards `climb`, never down, and the second never before the first unless `leap`.
+
+    Of a single valid record everything else stays (who gets the reports, alignment, failure options), but for what takes the
+    step back: t=y, a pct below 100, a weaker policy for subdomains. Without one the ladder begins with reports.
+    """
+    rung = _rung(owned[0]) if len(owned) == 1 else -1
+    if rung < 0:
+        return str(record["value"])
+    goal = LADDER.index(record["climb"])
+    reached = max(rung, goal if record.get("leap") else min(rung + 1, goal))
+    tags = [tag.strip() for tag in owned[0].split(";") if tag.strip()]
+    kept = [tag for tag in tags[1:] if not _takes_back(tag, reached)]
+    if reached == rung and kept == tags[1:]:
+        return owned[0]
+    before = [tag for tag in kept if _name(tag) == "p"]
+    policy = f"p={LADDER[reached]}"
+    rest = [policy if tag in before else tag for tag in kept]
+    return "; ".join([tags[0], *(rest if before else [policy, *rest])])
+
+
+def _rung(record: str) -> int:
+    found = re.search(r"(?i);\s*p\s*=\s*(none|quarantine|reject)\s*(?:;|$)", record)
+    return LADDER.index(found.group(1).lower()) if found else -1
+
+
+def _name(tag: str) -> str:
+    return tag.partition("=")[0].strip().lower()
+
+
+def _takes_back(tag: str, reached: int) -> bool:
+    value = tag.partition("=")[2].strip().lower()
+    match _name(tag):
+        case "t":
+            return value == "y"
+        case "pct":
+            return value != "100"
+        case "sp" | "np":
+            return value not in LADDER[reached:]
+        case _:
+            return False
