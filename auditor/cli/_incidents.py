@@ -69,7 +69,21 @@ def _next(given: Given) -> int:
         if step is None:
             say("Nothing is left to do: `auditor incident close` ends it.", sys.stderr)
             return Exit.CLEAN
-        return _do(running, step)
+        ended = _do(running, step)
+        _say_what_comes(running, step)
+        return ended
+
+
+def _say_what_comes(running: Engine, done: Step) -> None:
+    """Whoever did one step learns of the next, or how to get past this one."""
+    coming = running.next_step()
+    if coming is None:
+        say("Nothing is left to do: `auditor incident close` ends it.", sys.stderr)
+    elif key(coming) != key(done):
+        say(f"Next: {escaped(coming.title)} - auditor incident next", sys.stderr)
+    elif not (done.words.duration or done.words.recheck):
+        say("Once more:   auditor incident next", sys.stderr)
+        say(f"Without it:  auditor incident skip {done.id} --reason '…'", sys.stderr)
 
 
 def _run(given: Given) -> int:

@@ -89,9 +89,26 @@ def test_an_incident_from_open_to_close(desk):
     assert desk.incident("run", "--all") == 0
     assert desk.incident("close") == 0
     assert desk.incident("next") == 2  # no incident is open any more
-    assert desk.code("incident", "verify", "INC-2026-0001") == 0 or desk(
-        "incident", "list"
-    ).output.startswith("INC-")
+    (folder,) = (desk.folder / "incidents").glob("INC-*[0-9]")
+    assert desk.code("incident", "verify", folder.name) == 0
+    assert desk("incident", "list").output.startswith(f"{folder.name}  closed")
+
+
+def test_after_a_step_it_is_said_what_comes(desk):
+    desk.open()
+    told = desk("incident", "next", "--answers", str(desk.answers)).stderr
+    assert told.endswith("Next: Step free - auditor incident next\n")
+    told = desk("incident", "next", "--answers", str(desk.answers)).stderr
+    assert told.endswith("Nothing is left to do: `auditor incident close` ends it.\n")
+
+
+def test_after_a_step_that_did_not_work_both_ways_on_are_said(desk):
+    desk.open()
+    desk.world.remote.broken = True
+    told = desk("incident", "next", "--answers", str(desk.answers)).stderr
+    assert told.endswith(
+        "Once more:   auditor incident next\nWithout it:  auditor incident skip hold --reason '…'\n"
+    )
 
 
 def test_open_from_a_finding_takes_the_runbook_that_the_finding_names(desk, tmp_path):
