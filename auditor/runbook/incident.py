@@ -16,6 +16,7 @@ from auditor.runbook.journal import (
     Journal,
     Place,
     Unwritable,
+    append_durably,
     read,
     write_durably,
 )
@@ -125,13 +126,22 @@ class Incident:
         return Anchor(len(self.journal.entries), self.journal.head[:16])
 
     def drop_anchor(self) -> None:
-        """Note the head beside the incident's directory, where cutting the journal's tail does not reach."""
-        if self.journal.entries:
-            beside = self.folder.with_name(self.folder.name + ".anchors")
-            line = f"{self.head()}\n"
-            if not beside.is_file() or not beside.read_text("ascii").endswith(line):
-                with beside.open("a", encoding="ascii") as file:
-                    file.write(line)
+        """Note the head beside the incident's directory, where cutting the journal's tail does not reach.
+
+        Raises Unwritable, with the file as it was.
+        """
+        if not self.journal.entries:
+            return
+        beside = self.folder.with_name(self.folder.name + ".anchors")
+        line = f"{self.head()}\n".encode()
+        known = beside.read_bytes() if beside.is_file() else b""
+        if known.endswith(line):
+            return
+        whole = known.rfind(b"\n") + 1  # a crash may have cut the last line short
+        try:
+            append_durably(beside, line, at=whole)
+        except OSError as error:
+            raise Unwritable(f"{beside.name} cannot be written ({error.strerror})") from None
 
 
 class Spool:

@@ -192,6 +192,22 @@ def _write_all(file: int, content: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
+def append_durably(path: Path, content: bytes, *, at: int) -> None:
+    """Write at the end of the first `at` bytes of a file, which are kept whatever happens. Raises OSError."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.ftruncate(file, at)
+        os.lseek(file, at, os.SEEK_SET)
+        try:
+            _write_all(file, content)
+            os.fsync(file)
+        except OSError:
+            os.ftruncate(file, at)
+            raise
+    finally:
+        os.close(file)
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Write a file and wait until the disk has it and its name."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -48,7 +48,10 @@ def anchors_beside(folder: Path) -> list[Anchor]:
     path = folder.with_name(folder.name + ".anchors")
     if not path.is_file():
         return []
-    return [anchor(line) for line in path.read_text("ascii").splitlines() if line.strip()]
+    whole, _, _torn = path.read_text("ascii").rpartition(
+        "\n"
+    )  # a line that a crash cut short was never noted
+    return [anchor(line) for line in whole.splitlines() if line.strip()]
 
 
 def _reading(line: bytes, number: int) -> Entry | Flaw:
