@@ -111,6 +111,8 @@ class Engine:
     def _resume(self, step: Step, known: StepState) -> Outcome | None:
         """What a start without an end means; None when the step is to be done (again)."""
         desk, words = self.desk, step.words
+        if (said := self._said_before(step, known)) is not None:
+            return self._end(step, said, {"recovered": True})
         if words.kind not in {Kind.COMMAND, Kind.ANSIBLE}:
             return None  # asked, collected, computed or taken back again; what was answered before is still there
         desk.say("  This step was begun before, and its end is not known. Looking first.")
@@ -125,6 +127,14 @@ class Engine:
         if words.idempotent or words.kind is not Kind.COMMAND:
             return None
         return self._ask_whether_done(step, seen)
+
+    def _said_before(self, step: Step, known: StepState) -> Outcome | None:
+        """What a person said before the interruption is not asked again; a decision may have been cut off before it led on."""
+        chosen = known.data.get("chosen")
+        if chosen in step.words.options:
+            self.choose(step, step.words.options[str(chosen)])
+            return Outcome.ok(f"{chosen}: decided before")
+        return Outcome.ok("sent before") if known.data.get("sent") else None
 
     def _ask_whether_done(self, step: Step, seen: Outcome) -> Outcome | None:
         options = {

@@ -252,7 +252,14 @@ def _values(state: State, entry: Entry) -> State:
 
 
 def _decision(state: State, entry: Entry) -> State:
-    return _with_values(state, {entry.step: entry.data.get("option", "")})
+    option = entry.data.get("option", "")
+    return _with_values(_noted(state, entry, chosen=option), {entry.step: option})
+
+
+def _noted(state: State, entry: Entry, **more: Any) -> State:
+    """What a crash before the end of the step must not make somebody do twice."""
+    known = state.steps.get(key_of(entry))
+    return _with_step(state, key_of(entry), data={**(known.data if known else {}), **more})
 
 
 def _approval(state: State, entry: Entry) -> State:
@@ -306,7 +313,10 @@ def _removed(state: State, entry: Entry) -> State:
 
 
 def _comms(state: State, entry: Entry) -> State:
-    return replace(state, messages=MappingProxyType({**state.messages, key_of(entry): entry.at}))
+    return replace(
+        _noted(state, entry, sent=True),
+        messages=MappingProxyType({**state.messages, key_of(entry): entry.at}),
+    )
 
 
 def _fired(state: State, entry: Entry) -> State:

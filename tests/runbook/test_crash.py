@@ -8,7 +8,8 @@ import pytest
 from auditor.runbook.journal import Journal
 from auditor.runbook.proof import flaws
 from auditor.runbook.state import Progress
-from tests.runbook.fake_world import Site, runbook, step
+from auditor.runbook.world import Played
+from tests.runbook.fake_world import EVERYTHING, FakeWorld, Site, runbook, step
 
 COMMAND = "kind: command\nrole: ops\n"
 TEXT = runbook(
@@ -30,6 +31,16 @@ TEXT = runbook(
         ("step", "cat >> removed\necho one >> count"),
         ("verify", "test -e removed"),
     ),
+    step(
+        "close",
+        "kind: ansible\nrole: ops\nplay: close-relay\nverify:\n  - shell: true",
+        ("verify", "test -e closed"),
+    ),
+    step(
+        "scope",
+        "kind: decision\nrole: ic\nquestion: How many?\noptions:\n  few: {next: true}\n  many: {goto: free}",
+    ),
+    step("tell", "kind: comms\nrole: comms\ntemplate: COM-1\nchannel: telephone"),
     step(
         "free", "kind: undo\nrole: ops\nof: hold\nverify:\n  - shell: true", ("verify", "grep -q old setting")
     ),
@@ -53,7 +64,7 @@ class KilledAt:
         return entry
 
 
-def follow(tmp_path, at, moment):
+def follow(tmp_path, at, moment, spoil=lambda _site: None):
     """Follow the runbook in a process of its own; gives the signal that ended it, or the entries it wrote."""
     child = os.fork()
     if child == 0:
@@ -61,23 +72,47 @@ def follow(tmp_path, at, moment):
         # A lambda, because only a function is bound to the journal when it is looked up.
         Journal.append = lambda *args, **kwargs: killer(*args, **kwargs)  # noqa: PLW0108 - see above
         try:
-            Site.again(tmp_path).run_all()
+            site = again(tmp_path)
+            spoil(site)
+            site.run_all()
         finally:
             os._exit(killer.count)
     _pid, status = os.waitpid(child, 0)
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def new_site(tmp_path):
-    site = Site(tmp_path, TEXT)
+class Playing(FakeWorld):
+    """A world whose playbook leaves a mark on the host, and one for each time that it ran."""
+
+    def play(self, playbook, extra, *, check_mode):
+        closed = self.remote.folder / "closed"
+        if not check_mode:
+            with (self.remote.folder / "played").open("a", encoding="ascii") as file:
+                file.write("once\n")
+            closed.touch()
+        return Played(good=True, changed=0 if closed.exists() else 1, output="ok")
+
+
+ANSWERS = {**EVERYTHING, "scope": {"choose": "few"}}
+
+
+def again(tmp_path):
+    """The same site, as the next process finds it."""
+    site = Site.again(tmp_path)
+    site.world, site.answers = Playing(site.host), dict(ANSWERS)
+    return site
+
+
+def new_site(tmp_path, text=TEXT):
+    site = Site(tmp_path, text, ANSWERS, Playing(tmp_path / "host"))
     (site.host / "setting").write_text("old\n")
     (site.host / "queue").write_text("3F2A1B4C5D\n")
     return site
 
 
 def boundaries():
-    """20 entries are written from the first step to the last, which the test below holds against a whole run."""
-    return [(at, moment) for at in range(1, 21) for moment in ("before", "after")]
+    """29 entries are written from the first step to the last, which the test below holds against a whole run."""
+    return [(at, moment) for at in range(1, 30) for moment in ("before", "after")]
 
 
 def test_the_run_without_a_crash_writes_as_many_entries_as_the_others_are_killed_at(tmp_path):
@@ -89,6 +124,7 @@ def test_the_run_without_a_crash_writes_as_many_entries_as_the_others_are_killed
 def test_killed_at_a_boundary_and_resumed_nothing_is_destroyed_twice(tmp_path, at, moment):
     site = new_site(tmp_path)
     assert follow(tmp_path, at, moment) == -signal.SIGKILL
+    site = again(tmp_path)
     site.answers["purge"] = {"resume": "not-done"}
     assert site.run_all()[-1:] in ([("free", Progress.OK)], [])
     assert (site.host / "count").read_text() == "one\n"
@@ -96,6 +132,7 @@ def test_killed_at_a_boundary_and_resumed_nothing_is_destroyed_twice(tmp_path, a
     assert (site.host / "setting").read_text() == "old\n"
     assert flaws(site.folder) == []
     assert not site.state.temporaries
+    assert site.kinds.count("decision") == site.kinds.count("comms") == 1, "nobody is asked twice"
 
 
 @pytest.mark.parametrize("place", ["hold", "purge"])
@@ -105,11 +142,10 @@ def test_killed_in_the_middle_of_a_command(tmp_path, place):
     text = TEXT.replace(
         victim, f"{victim}\nif [ -e fuse ]; then rm fuse; kill -9 $(ps -o ppid= -p $PPID); fi"
     )
-    site = Site(tmp_path, text)
-    (site.host / "setting").write_text("old\n")
-    (site.host / "queue").write_text("3F2A1B4C5D\n")
+    site = new_site(tmp_path, text)
     (site.host / "fuse").touch()
     assert follow(tmp_path, 10_000, "before") == -signal.SIGKILL
+    site = again(tmp_path)
     assert not (site.host / "fuse").exists()
     site.answers["purge"] = {"resume": "unknown"}
     assert site.run_all()[-1] == ("free", Progress.OK)
@@ -117,11 +153,54 @@ def test_killed_in_the_middle_of_a_command(tmp_path, place):
     assert (site.host / "setting").read_text() == "old\n"
 
 
+def while_playing(site):
+    plain = site.world.play
+
+    def play(*args, check_mode, **kwargs):
+        plain(*args, check_mode=check_mode, **kwargs)
+        if not check_mode:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(*args, check_mode=check_mode, **kwargs)
+
+    site.world.play = play
+
+
+def while_collecting(site):
+    """Dies in the first item, of which half came."""
+
+    def run(_program, *, limit=0, sink=None):
+        sink(b"half of an item")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    site.world.remote.run = run
+
+
+def test_killed_while_evidence_streams_the_half_is_no_evidence(tmp_path):
+    new_site(tmp_path)
+    assert follow(tmp_path, 10_000, "before", while_collecting) == -signal.SIGKILL
+    site = again(tmp_path)
+    (half,) = (site.folder / "ev").iterdir()
+    assert half.read_bytes() == b"half of an item"
+    assert site.run_all()[-1] == ("free", Progress.OK)
+    with site.incident() as incident:
+        listed = [one.p for entry in incident.journal.entries for one in entry.files]
+    assert f"ev/{half.name}" not in listed
+    assert flaws(site.folder) == []
+
+
+def test_killed_while_a_playbook_runs_what_it_did_is_looked_at_first(tmp_path):
+    new_site(tmp_path)
+    assert follow(tmp_path, 10_000, "before", while_playing) == -signal.SIGKILL
+    site = again(tmp_path)
+    assert site.run_all()[-1] == ("free", Progress.OK)
+    assert (site.host / "played").read_text() == "once\n"
+    assert flaws(site.folder) == []
+
+
 def test_when_nobody_knows_and_nothing_tells_it_stays_unknown_and_is_not_repeated(tmp_path):
     text = TEXT.replace("test -e removed", "exit 7")
-    site = Site(tmp_path, text, {"purge": {"resume": "unknown"}})
-    (site.host / "setting").write_text("old\n")
-    (site.host / "queue").write_text("3F2A1B4C5D\n")
+    site = new_site(tmp_path, text)
+    site.answers["purge"] = {"resume": "unknown"}
     plain = site.world.remote.run
 
     def cut(program, **kwargs):
