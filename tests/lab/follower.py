@@ -1,4 +1,4 @@
-"""Runs the shell blocks of a runbook on a host of the laboratory, with values passed as the engine passes them."""
+"""Runs the shell blocks and probes of a runbook on a host of the laboratory, with values passed as the engine passes them."""
 
 import subprocess
 from pathlib import Path
@@ -6,7 +6,12 @@ from typing import Final
 
 from auditor.runbook.format import Use
 from auditor.runbook.parse import read
+from auditor.runbook.probes import PROBES
+from auditor.runbook.scene import Scene
 from auditor.runbook.shell import names, program
+from auditor.runbook.state import State
+from auditor.runbook.world import Outcome
+from auditor.transport.remote import LIMIT, Program, Ran, Sink
 from tests.lab.machine import Host
 
 BOOKS: Final = Path(__file__).parents[2] / "runbooks"
@@ -19,6 +24,23 @@ VALUES: Final = {
     "relay_client": "203.0.113.66",
     "destination": "example.com",
 }
+
+
+class _Shell:
+    """The host's shell as a probe sees it, without SSH between."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def run(self, program: Program, *, limit: int = LIMIT, sink: Sink | None = None) -> Ran:
+        assert sink is None
+        done = self._host.run(
+            ["sh", "-eu", "-c", program.text, "auditor", *program.args], input=program.stdin.decode()
+        )
+        return Ran(exit=done.returncode, stdout=done.stdout.encode()[:limit], stderr=done.stderr.encode())
+
+    def close(self) -> None:
+        pass
 
 
 class Follower:
@@ -38,6 +60,17 @@ class Follower:
         assert block is not None, f"{step} has no {use} block for {self.host.mta} on Debian {self.debian}"
         text, values = program(block.text, {name: self.values[name] for name in names(block.text)})
         return self.host.run(["sh", "-eu", "-c", text, "auditor", *values], input=standard_input)
+
+    def probe(self, name: str, **args: str) -> Outcome:
+        """What a probe that looks through the host's shell says now."""
+        state = State(values={"mta": self.host.mta})
+        remote = _Shell(self.host)
+        return PROBES[name](
+            Scene(
+                args=args, address=self.host.v4, remote=remote, fresh=lambda: remote, state=state, folder=BOOKS,
+                before=None, now=None,
+            )
+        )  # fmt: skip
 
     def must(self, step: str, use: Use, standard_input: str = "") -> str:
         """Run one block that has to succeed; its output."""

@@ -5,6 +5,7 @@ import ssl
 import pytest
 
 from auditor.runbook.format import Kind, Use
+from auditor.runbook.state import Progress
 from tests.lab.fixtures import COMBINATIONS, MailHosts
 from tests.lab.follower import BOOKS, Follower
 from tests.lab.laboratory import Lab
@@ -100,6 +101,10 @@ def test_the_account_that_sends_is_found_in_the_log(lab: Lab, mail_host: MailHos
         smtp.sendmail(alice, [f"postmaster@{host.domain}"], f"From: <{alice}>\r\n\r\nhello\r\n")
     follower = Follower(host, release, "outbound-spam")
     wait_for(lambda: LOGIN in follower.must("top-sender", Use.DO), "the login among the senders")
+    assert follower.probe("outbound.quiet", limit="50").result is Progress.OK
+    loud = follower.probe("outbound.quiet", limit="0")
+    assert loud.result is Progress.FAILED
+    assert LOGIN in loud.detail
 
 
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
