@@ -101,11 +101,9 @@ def _run(given: Given) -> int:
             )
         if given["dry_run"]:
             return _dry(running, given["phase"])
-        while (step := running.next_step()) is not None:
-            if given["phase"] is not None and step.phase.casefold() != given["phase"].casefold():
-                break
+        while (step := running.next_step(given["phase"])) is not None:
             ended = _do(running, step)
-            coming = running.next_step()
+            coming = running.next_step(given["phase"])
             if ended != Exit.CLEAN and (coming is None or key(coming) == key(step)):
                 return ended
         return Exit.CLEAN

@@ -130,8 +130,10 @@ def is_done(step: Step, state: State) -> bool:
     return known.progress in _DONE or bool(known.data.get("handled"))
 
 
-def following(book: Book, state: State) -> Step | None:
+def following(book: Book, state: State, phase: str | None = None) -> Step | None:
     """The step to do now: the first that is neither done nor excluded, waiting ones aside; None when all is done.
+
+    `phase` is the title of one phase in small letters; then only its steps count, whatever else is left before.
 
     A runbook that awaits others goes on when they have nothing left but waiting. The frame's last half is last: it says
     that it is over, so it begins when nothing but a watch is left.
@@ -141,7 +143,7 @@ def following(book: Book, state: State) -> Step | None:
     later: dict[str, Step] = {}
     frames = {runbook.front.frame for runbook in book.runbooks.values()}
     for step in book.steps:
-        if is_done(step, state):
+        if is_done(step, state) or phase not in {None, step.phase.casefold()}:
             continue
         known = state.step(key(step))
         if known is None and applies(step, state) is False:

@@ -27,9 +27,9 @@ class Engine:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def next_step(self) -> Step | None:
-        """The step to do now, or None when nothing is left."""
-        return following(self.desk.book, self.desk.state)
+    def next_step(self, phase: str | None = None) -> Step | None:
+        """The step to do now, or None when nothing is left; of one phase only, if its title is given."""
+        return following(self.desk.book, self.desk.state, phase.casefold() if phase else None)
 
     def run(self, step: Step) -> Outcome:
         """Do one step, or go on with it where a crash stopped it. Raises NotPossible, NoAnswer, Edited, Unwritable."""

@@ -310,6 +310,22 @@ def test_a_phase_runs_to_its_end_and_no_further(desk):
     assert desk.incident("run", "--step", "nothing") == 2
 
 
+def test_a_phase_can_be_run_before_those_that_stand_in_front_of_it(desk):
+    path = desk.books / "test.md"
+    path.write_text(
+        path.read_text().replace(
+            "### Step hold",
+            "### Step talk\n\n```yaml step\nid: talk\nkind: manual\nrole: ic\n"
+            "verify:\n  - person: All know\n```\n\n- [ ] Talk.\n\n## Two\n\n### Step hold",
+        )
+    )
+    desk.open()
+    assert desk.incident("run", "--phase", "two") == 0
+    report = json.loads(desk("incident", "status", "--json").output)
+    assert report["steps"]["test/hold"] == "ok"
+    assert report["next"]["step"] == "test/talk"
+
+
 def test_a_second_person_approves_the_list_that_was_shown(desk):
     (desk.books / "test.md").write_text(
         runbook(
