@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from auditor import data
@@ -17,7 +17,8 @@ from auditor.runbook.display import escaped
 from auditor.runbook.format import Step, Use
 from auditor.runbook.lint import Surroundings, lint
 from auditor.runbook.lint_messages import lint_messages
-from auditor.runbook.parse import Malformed, read
+from auditor.runbook.lint_translation import is_translation, lint_translation
+from auditor.runbook.parse import Malformed, Problem, read
 from auditor.runbook.vocabulary import EVIDENCE_SETS, FACTS, MESSAGES, PROBES
 
 
@@ -125,23 +126,31 @@ def words() -> int:
     return Exit.CLEAN
 
 
+def _problems(path: Path, playbooks: frozenset[str]) -> Sequence[Problem]:
+    try:
+        if is_translation(path):
+            return lint_translation(path)
+        around = Surroundings(runbooks=library.names(path.parent), playbooks=playbooks, checks=check_ids())
+        return lint(read(path), around)
+    except Malformed as error:
+        return error.problems
+    except (library.NoSuchRunbook, OSError, UnicodeError) as error:
+        return [Problem(1, str(error))]
+
+
 def check(files: tuple[Path, ...]) -> int:
     """`auditor runbook lint`."""
     with refusing():
-        paths = list(files) or library.paths(runbook_folder())
+        folder = runbook_folder()
+        paths = list(files) or [*library.paths(folder), *filter(is_translation, sorted(folder.glob("*.md")))]
         playbooks = frozenset(path.stem for path in data.directory("playbooks").glob("*.yml"))
     worst = Exit.CLEAN
     for path in paths:
-        around = Surroundings(runbooks=library.names(path.parent), playbooks=playbooks, checks=check_ids())
-        try:
-            problems = lint(read(path), around)
-        except Malformed as error:
-            problems = list(error.problems)
-        for problem in problems:
+        for problem in _problems(path, playbooks):
             print(escaped(f"{path}:{problem.line}: {problem.text}"))
             worst = Exit.FINDINGS
     if not files:
-        for complaint in lint_messages(runbook_folder() / "templates"):
+        for complaint in lint_messages(folder / "templates"):
             print(escaped(complaint))
             worst = Exit.FINDINGS
     return worst

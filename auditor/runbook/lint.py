@@ -6,7 +6,7 @@ A rule is a generator over one runbook; what it yields is wrong, with its line.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from auditor.runbook import lint_commands, lint_order, lint_words
+from auditor.runbook import lint_commands, lint_order, lint_shell, lint_words
 from auditor.runbook.format import Runbook
 from auditor.runbook.lint_words import Surroundings
 from auditor.runbook.parse import Problem
@@ -17,7 +17,8 @@ Rule = Callable[[Runbook, Surroundings], Iterator[Problem]]
 _RULES: Final[tuple[Rule, ...]] = (
     lint_words.front, lint_words.kinds,
     lint_order.identity, lint_order.references, lint_order.conditions,
-    lint_commands.verified, lint_commands.commands, lint_commands.danger, lint_commands.shell_blocks,
+    lint_commands.verified, lint_commands.commands, lint_commands.danger,
+    lint_shell.shell_blocks, lint_shell.honest,
 )  # fmt: skip
 
 

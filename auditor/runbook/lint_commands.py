@@ -1,13 +1,13 @@
 """Rules on what is run: a block for every platform, a way back, consent where there is none, and a proof that it worked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from auditor.runbook import condition, shell
-from auditor.runbook.format import Danger, Kind, Runbook, Shell, Step, Use, Verify
+from auditor.runbook.format import Danger, Kind, Runbook, Step, Use, Verify
 from auditor.runbook.lint_words import Surroundings, duration
 from auditor.runbook.parse import Problem
-from auditor.runbook.vocabulary import BUILTINS, FACTS, PLATFORMS, PROBES
+from auditor.runbook.vocabulary import PLATFORMS, PROBES, QUEUE_SETS
 
 _RECORD_IS_PROOF: Final = frozenset({Kind.DECISION, Kind.APPROVE, Kind.COMMS, Kind.EVIDENCE})
 
@@ -96,6 +96,8 @@ def danger(runbook: Runbook, _around: Surroundings) -> Iterator[Problem]:
             yield Problem(step.line, f"{step.id}: reversible, but it has no undo")
         if words.temporary is not None and words.danger is not Danger.REVERSIBLE:
             yield Problem(step.line, f"{step.id}: temporary measures are danger: reversible")
+        elif words.temporary is not None and not _ended(step, runbook):
+            yield Problem(step.line, f"{step.id}: temporary, but no later step of kind undo takes it away")
         if words.danger is Danger.DESTRUCTIVE:
             yield from _destructive(step, by_id)
         if (
@@ -106,34 +108,28 @@ def danger(runbook: Runbook, _around: Surroundings) -> Iterator[Problem]:
             yield Problem(step.line, f"{step.id}: undoes {words.of}, which is not danger: reversible")
 
 
+def _ended(step: Step, runbook: Runbook) -> bool:
+    """Whether the measure is taken away later on; two levels of one playbook have one way back."""
+    later = runbook.steps[runbook.steps.index(step) + 1 :]
+    same = {
+        other.id
+        for other in runbook.steps
+        if other is step or (step.words.undo is not None and other.words.undo == step.words.undo)
+    }
+    return any(other.words.of in same for other in later)
+
+
 def _destructive(step: Step, by_id: dict[str, Step]) -> Iterator[Problem]:
-    if not any(by_id[name].words.kind is Kind.EVIDENCE for name in step.words.needs if name in by_id):
+    needed = [by_id[name].words for name in (*step.words.needs, *step.words.gate) if name in by_id]
+    copied = {words.set for words in needed if words.kind is Kind.EVIDENCE}
+    if not copied:
         yield Problem(step.line, f"{step.id}: destructive, but needs: names no evidence step")
+    elif step.words.preview == "queue-id" and not copied & QUEUE_SETS:
+        yield Problem(
+            step.line,
+            f"{step.id}: deletes queued mail, of which {', '.join(sorted(map(str, copied)))} is no copy",
+        )
     if step.words.approve is None:
         yield Problem(step.line, f"{step.id}: destructive, but nobody approves it")
     if step.words.kind is Kind.COMMAND and step.words.preview is None:
         yield Problem(step.line, f"{step.id}: destructive, but it has no preview of what it will act on")
-
-
-def shell_blocks(runbook: Runbook, _around: Surroundings) -> Iterator[Problem]:
-    """Every block is shell, knows its values and quotes none of them."""
-    known = set(FACTS) | set(BUILTINS) | set(runbook.front.vars)
-    for step in runbook.steps:
-        known |= set(step.words.ask)
-        for block in step.shells:
-            first = any(one.use is Use.CAPTURE for one in step.shells)
-            later = {Use.UNDO, Use.VERIFY} | ({Use.DO} if first else set())
-            yield from _shell_block(block, known | (set(step.words.capture) if block.use in later else set()))
-        known |= set(step.words.capture)
-
-
-def _shell_block(block: Shell, known: Iterable[str]) -> Iterator[Problem]:
-    for number, why in shell.unsafe(block.text):
-        yield Problem(block.line + 1 + number, why)
-    for number, name in shell.quoted_placeholders(block.text):
-        yield Problem(block.line + 1 + number, f"{{{{ {name} }}}} stands inside quotes: close them before it")
-    for name in sorted(shell.names(block.text) - set(known)):
-        yield Problem(block.line, f"{{{{ {name} }}}} is not known at this step")
-    complaint = shell.syntax_error(block.text)
-    if complaint is not None:
-        yield Problem(block.line, complaint)

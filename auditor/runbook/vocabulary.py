@@ -62,10 +62,13 @@ EVIDENCE_SETS: Final = {
     "configuration": "mail configuration trees, maps and aliases with their times",
     "queue": "the queue as one tar stream; hold it first",
     "persistence": "cron, timers, units, authorized keys, shell start files, PAM, ld.so.preload, accounts",
-    "account": "log lines, queued mail, filters and forwards of the account in variable account",
+    "account": "log lines, filters and forwards of the account in variable account; no mail",
     "mail-standard": "volatile, logs, configuration and queue",
     "host-full": "mail-standard, persistence, file metadata and package verification, in order of volatility",
 }
+
+QUEUE_SETS: Final = frozenset({"queue", "mail-standard", "host-full"})
+"""Evidence sets that hold a copy of queued mail."""
 
 MESSAGES: Final = {
     "COM-1": "opening notice",

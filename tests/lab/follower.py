@@ -1,10 +1,11 @@
 """Runs the shell blocks and probes of a runbook on a host of the laboratory, with values passed as the engine passes them."""
 
+import functools
 import subprocess
 from pathlib import Path
 from typing import Final
 
-from auditor.runbook.format import Use
+from auditor.runbook.format import Step, Use
 from auditor.runbook.parse import read
 from auditor.runbook.probes import PROBES
 from auditor.runbook.scene import Scene
@@ -48,7 +49,13 @@ class Follower:
 
     def __init__(self, host: Host, release: str, book: str, **values: str) -> None:
         self.host, self.debian, self.values = host, DEBIAN[release], VALUES | values
-        self.steps = {step.id: step for step in read(BOOKS / f"{book}.md").steps}
+        self.steps = self.steps_of(book)
+
+    @staticmethod
+    @functools.cache
+    def steps_of(book: str) -> dict[str, Step]:
+        """The steps of a runbook by their ids."""
+        return {step.id: step for step in read(BOOKS / f"{book}.md").steps}
 
     def has(self, step: str, use: Use) -> bool:
         """Whether the runbook has such a block for this mail program and release."""

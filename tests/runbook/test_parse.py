@@ -19,7 +19,13 @@ def complaint(text):
 
 def test_phases_steps_and_their_parts_are_read():
     runbook = parse(EXAMPLE, FILE)
-    assert [phase.title for phase in runbook.phases] == ["Isolate", "Preserve", "Decide", "Eradicate"]
+    assert [phase.title for phase in runbook.phases] == [
+        "Isolate",
+        "Preserve",
+        "Decide",
+        "Eradicate",
+        "Restore",
+    ]
     hold, cable, *_ = runbook.steps
     assert hold.words.kind is Kind.COMMAND
     assert hold.words.danger is Danger.REVERSIBLE

@@ -9,12 +9,10 @@ from auditor.runbook.clock import Instant
 from auditor.runbook.condition import BadCondition, holds, names, parse
 from auditor.runbook.display import escaped, lines_shown, shown
 from auditor.runbook.format import Variable
-from auditor.runbook.lint_messages import lint_messages
 from auditor.runbook.operator import NoAnswer, Questions, Scripted, fitting
 from auditor.runbook.shell import program
 from auditor.runbook.timers import timers
 from auditor.runbook.values import NotThatType, check, seconds, type_names
-from auditor.runbook.vocabulary import LANGUAGES, MESSAGES
 from auditor.runbook.waiting import spoken
 from tests.runbook.fake_world import Site, runbook, step
 
@@ -212,19 +210,3 @@ def test_no_timer_runs_in_a_closed_incident(tmp_path):
         site.engine(incident).close()
     now = Instant(utc="2026-11-22T00:00:00Z", mono_ns=10**15, boot="test")
     assert timers(collect(["test"], site.books), site.state, now) == []
-
-
-def test_messages_in_all_languages_hold_the_same_fields(tmp_path):
-    for name in MESSAGES:
-        for language in LANGUAGES:
-            (tmp_path / f"{name}.{language}.md").write_text("Subject: {{ incident_id }}\n\n{{ since }}\n")
-    assert list(lint_messages(tmp_path)) == []
-    (tmp_path / "COM-1.sv.md").write_text("{{ incident_id }} {{ colour }} root@localhost\n")
-    told = "\n".join(lint_messages(tmp_path))
-    for words in (
-        "begins with Subject",
-        "unknown field colour",
-        "holds an address",
-        "do not hold the same fields",
-    ):
-        assert words in told
