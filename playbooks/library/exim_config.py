@@ -17,7 +17,7 @@ module: exim_config
 short_description: Change macros, main options and Debian settings of Exim, or leave it as it was
 description:
   - Macros go to exim4.conf.localmacros (single) or conf.d/main/000_localmacros (split); everything else stays.
-  - Besides exim4 -bV, which does not expand strings, a session is played by exim4 -bh from a foreign address.
+  - Besides exim4 -bV, which does not expand strings, sessions of a stranger and of a user are played by exim4 -bh, which delivers nothing.
 options:
   frame: {description: run, units and probe recipients of the host, type: dict, required: true}
   what: {description: the change in words, for messages, type: str, required: true}
@@ -37,32 +37,69 @@ EXAMPLES = """
 RETURN = "backup: {description: where the previous files are, returned: changed, type: str}"
 
 HOME = Path("/etc/exim4")
+SINGLE, SPLIT = "exim4.conf.localmacros", "conf.d/main/000_localmacros"
+SCRIPT = Path("/usr/sbin/update-exim4.conf")
 STRANGER = "198.51.100.250"  # TEST-NET-2, RFC 5737: in nobody's trusted networks
+LOGGED_IN = ("-oMaa", "plain", "-oMai", "auditor")  # exim(8): with -bh, an authenticated session without AUTH
+TAKEN = "232"  # RCPT, DATA, and the message itself
 
 
 def _macro_file(debian: str) -> Path:
     split = re.search(r"(?m)^dc_use_split_config='true'", debian)
-    return HOME / ("conf.d/main/000_localmacros" if split else "exim4.conf.localmacros")
+    return HOME / (SPLIT if split else SINGLE)
 
 
 def _build(stage: Path) -> tuple[Path, str]:
-    """The effective configuration of a staged /etc/exim4, and what its making or -bV complains of."""
-    out = stage / "built"
-    made = run(["update-exim4.conf", "-d", str(stage), "-o", str(out)])
-    if made.returncode or not out.exists():
-        return out, last_line(made.stderr or made.stdout)
-    text = out.read_text(encoding="utf-8", errors="surrogateescape").replace(f"{HOME}/auditor-", f"{stage}/auditor-")
-    out.write_text(text, encoding="utf-8", errors="surrogateescape")
-    tried = run(["exim4", "-C", str(out), "-bV"])
-    return out, last_line(tried.stderr or tried.stdout) if tried.returncode else ""
+    """The effective configuration of a staged /etc/exim4, and what its making or -bV complains of.
+
+    Debian's script reads the macros of a single configuration below /etc/exim4 whatever directory it is told, so a copy
+    of it is run that names the staged ones; and what the macros include is what is staged, too.
+    """
+    out, script = stage / "built", stage / "update-exim4.conf.copy"
+    text = SCRIPT.read_text(encoding="utf-8", errors="surrogateescape")
+    script.write_text(text.replace(f"{HOME}/{SINGLE}", f"{stage}/{SINGLE}"), encoding="utf-8", errors="surrogateescape")
+    for macros in (stage / SINGLE, stage / SPLIT):
+        if macros.exists():
+            text = macros.read_text(encoding="utf-8", errors="surrogateescape").replace(f"{HOME}/auditor-", f"{stage}/auditor-")
+            macros.write_text(text, encoding="utf-8", errors="surrogateescape")
+    made = run(["sh", str(script), "-d", str(stage), "-o", str(out)])
+    tried = run(["exim4", "-C", str(out), "-bV"]) if made.returncode == 0 else made
+    return out, _complaint(tried.stderr or tried.stdout).replace(str(stage), str(HOME)) if tried.returncode else ""
 
 
-def _session(built: Path, recipients: list[str]) -> tuple[list[str], str]:
-    """Reply codes of a stranger's session and the first failed expansion, if any."""
-    talk = "EHLO stranger.invalid\r\n" + "".join(f"MAIL FROM:<>\r\nRCPT TO:<{one}>\r\nRSET\r\n" for one in recipients) + "QUIT\r\n"
-    done = run(["exim4", "-C", str(built), "-bh", STRANGER], stdin=talk)
-    broken = re.search(r"(?i)failed to expand.*|unknown (?:acl|option).*|cannot open.*", done.stdout + done.stderr)
+def _complaint(text: str) -> str:
+    """Exim's own words; Debian's script ends with a sentence of its own, about the file that it did not install."""
+    found = re.search(r"(?im)exim configuration error.*(?:\n[ \t]+\S.*)?", text)
+    return " ".join(found.group().split())[:300] if found else last_line(text)
+
+
+def _session(built: Path, recipients: list[str], *words: str, message: bool = False) -> tuple[list[str], str]:
+    """Reply codes of a session that exim4 -bh plays, which delivers nothing, and the first failed expansion, if any."""
+    talk = "EHLO stranger.invalid\r\n"
+    for one in recipients:
+        text = "DATA\r\nSubject: none\r\n\r\nnone\r\n.\r\n" if message else ""
+        talk += f"MAIL FROM:<>\r\nRCPT TO:<{one}>\r\n{text}RSET\r\n"
+    done = run(["exim4", "-C", str(built), "-bh", STRANGER, *words], stdin=f"{talk}QUIT\r\n")
+    broken = re.search(r"(?i)failed to expand.*|unknown (?:acl|option).*|cannot open.*|error in acl.*", done.stdout + done.stderr)
     return re.findall(r"(?m)^(\d)\d\d ", done.stdout), broken.group()[:200] if broken else ""
+
+
+def _worse(before: Path, after: Path, recipients: list[str], *, forgo: bool) -> str | None:
+    """What the candidate does to a stranger's session, and to messages of a stranger and of a user, that the present one does not."""
+    was, trouble = _session(before, recipients)
+    now, broken = _session(after, recipients)
+    if broken and not trouble:
+        return f"Exim cannot run it: {broken}"
+    if was != now and not forgo:
+        return f"a stranger's mail for {', '.join(recipients)} would be answered {'/'.join(now)} instead of {'/'.join(was)}"
+    for whose, words in (("stranger", ()), ("user", LOGGED_IN)):
+        was, trouble = _session(before, recipients[:1], *words, message=True)
+        now, broken = _session(after, recipients[:1], *words, message=True)
+        if broken and not trouble:
+            return f"Exim cannot run it: {broken}"
+        if TAKEN in "".join(was) and TAKEN not in "".join(now) and not forgo:
+            return f"a {whose}'s message would be answered {'/'.join(now)} instead of {'/'.join(was)}"
+    return None
 
 
 def main() -> None:
@@ -109,13 +146,7 @@ def main() -> None:
             after, complaint = _build(new)
             if complaint:
                 return f"Exim refuses it: {complaint}"
-            was, _ = _session(before, params["frame"]["recipients"])
-            now, broken = _session(after, params["frame"]["recipients"])
-            if broken:
-                return f"Exim cannot run it: {broken}"
-            if was != now and not params["forgo"]:
-                return f"a stranger's mail for {', '.join(params['frame']['recipients'])} would be answered {'/'.join(now)} instead of {'/'.join(was)}"
-        return None
+            return _worse(before, after, params["frame"]["recipients"], forgo=bool(params["forgo"]))
 
     change.checks.append(accepted)
     change.apply = [["update-exim4.conf"], ["systemctl", "restart" if params["restart"] else "try-reload-or-restart", "exim4.service"]]

@@ -146,12 +146,40 @@ def test_what_the_program_refuses_is_never_put_in_place_and_what_kills_it_is_und
     before = one.state()
     assert serves(one.lab, one.host, "admin")
     refused, deaf = one.play(REFUSED[mta], DEAF[mta])
-    # Debian 13's Exim accepts the copy; update-exim4.conf refuses the real files, and they are put back.
-    seen_late = (release, mta) == ("trixie", "exim4")
-    assert ("undone, everything is as it was" if seen_late else "not done, nothing was changed") in refused
+    assert "not done, nothing was changed" in refused
     assert "undone, everything is as it was" in deaf
     assert one.state() == before
     assert serves(one.lab, one.host, "admin")
+
+
+BROKEN_ACLS = {
+    "  deny\n    no_such_condition = x\n": "unknown ACL condition",
+    "  warn\n    condition = ${if eq{a}{b}\n": "Exim cannot run it",
+    "  deny\n    authenticated = *\n": "a user's message would be answered",
+}
+"""What is wrong with an ACL that Exim includes for the message itself: seen when it is read, when it runs, when a user sends."""
+
+
+def limits(acl: str) -> dict[str, Any]:
+    path = "/etc/exim4/auditor-limits.acl"
+    file = {"path": path, "content": acl, "mode": "0644"}
+    return task("exim_config", macros={"CHECK_DATA_LOCAL_ACL_FILE": path}, files=[file])
+
+
+@pytest.mark.parametrize("layout", ["split", "single"])  # the second one is as Debian installs it
+def test_a_fault_in_an_included_acl_is_found_on_the_copy_of_either_layout_of_exim(victim, layout: str):
+    one = victim("trixie", "exim4")
+    split = "true" if layout == "split" else "false"
+    settings = "/etc/exim4/update-exim4.conf.conf"
+    one.host.sh(f"sed -i \"s/^dc_use_split_config=.*/dc_use_split_config='{split}'/\" {settings}")
+    one.host.sh("update-exim4.conf && systemctl restart exim4")
+    wait_for(lambda: 25 in one.host.listening(), "Exim with the other layout")
+    before = one.state()
+    said = one.play(*map(limits, BROKEN_ACLS))
+    for sentence, why in zip(said, BROKEN_ACLS.values(), strict=True):
+        assert "not done, nothing was changed" in sentence
+        assert why in sentence
+    assert one.state() == before
 
 
 def test_a_change_that_breaks_mail_or_kills_the_daemon_is_undone_by_its_own_probe(victim):
