@@ -27,7 +27,7 @@ from auditor.remedy import render
 from auditor.remedy.compare import Change, Outcome, compare
 from auditor.remedy.loop import Loop, Rounds
 from auditor.remedy.plan import Plan
-from auditor.remedy.record import Record
+from auditor.remedy.record import Record, cut_off
 from auditor.remedy.run import Runner
 from auditor.remedy.scanned import Scanned
 from auditor.report import json as report
@@ -49,6 +49,8 @@ def _fix(given: Given) -> int:
     print(render.plan_as_text(found.plan, str(given["inventory"]), _scanning.playbooks()), end="")
     if not found.plan.runnable:
         return nothing_to_run(found.plan, found_before, allow_unknown=given["allow_unknown"])
+    if where := cut_off(given["records"]):
+        print(f"auditor: the fix before this one was cut off {visible(where)}", file=sys.stderr)
     loop = Loop(
         runner=Runner(inventory=given["inventory"], folder=found.shelf.folder, say=_say),
         record=Record(given["records"], _now()),
@@ -113,7 +115,7 @@ def _say(text: str) -> None:
 def _exit_of(changes: tuple[Change, ...], after: Scanned, *, allow_unknown: bool) -> Exit:
     """All closed means: seen closed. What the second scan could not see keeps it incomplete."""
     outcomes = {change.outcome for change in changes}
-    if outcomes & {Outcome.STILL_OPEN, Outcome.WORSE}:
+    if outcomes & {Outcome.STILL_OPEN, Outcome.WORSE, Outcome.NOW_OPEN}:
         return Exit.FINDINGS
     unseen = Outcome.UNKNOWN in outcomes or any(unknown(result) for result in after.results)
     return Exit.INCOMPLETE if unseen and not allow_unknown else Exit.CLEAN

@@ -39,7 +39,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     afterwards.
 
     \b
-    Exit: 0 all closed, 1 something still open or worse, 2 usage,
+    Exit: 0 all closed, 1 something open or worse, 2 usage,
           3 closed as far as could be seen, 4 a bug of auditor.
     """  # noqa: D301 - \b is click's mark for lines that keep their breaks
     from auditor.cli._fixing import fix

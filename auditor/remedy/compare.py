@@ -14,6 +14,8 @@ class Outcome(StrEnum):
     CLOSED = "closed"
     STILL_OPEN = "still open"
     WORSE = "worse"
+    NOW_OPEN = "now open"
+    """There was nothing to judge before: a DMARC policy cannot be weak before there is one. A step forward, and not the last."""
     UNKNOWN = "unknown"
 
 
@@ -29,6 +31,10 @@ class Change:
     def regression(self) -> bool:
         """Was fine before, is not fine now: the repair's own damage."""
         return self.before.status is not Status.FAILED and self.outcome is Outcome.WORSE
+
+
+_OPEN_AFTER = {Status.PASSED: Outcome.WORSE, Status.NOT_APPLICABLE: Outcome.NOW_OPEN}
+"""What a failure is called that was none before; what could not be seen before was there all the time."""
 
 
 def compare(before: Iterable[Result], after: Iterable[Result]) -> tuple[Change, ...]:
@@ -59,8 +65,7 @@ def _outcome(before: Result, after: Result | None) -> Outcome | None:
     if after.status is not Status.FAILED:
         return Outcome.CLOSED if was_open else None
     if not was_open:
-        seen_before = before.status in (Status.PASSED, Status.NOT_APPLICABLE)
-        return Outcome.WORSE if seen_before else Outcome.STILL_OPEN
+        return _OPEN_AFTER.get(before.status, Outcome.STILL_OPEN)
     return Outcome.WORSE if after.severity.rank < before.severity.rank else Outcome.STILL_OPEN
 
 

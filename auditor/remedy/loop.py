@@ -46,7 +46,7 @@ class Loop:
         for step in plan.runnable:
             self.announce(f"running {step.playbook} on {', '.join(step.hosts)}")
             self.record.running(step.playbook, step.hosts)
-            ran = self.runner.run(step, check_mode=False)
+            ran = self.runner.run(step, check_mode=False, at=self.record.at)
             self.ran.append(ran)
             self.record.ran(ran)
             if ran.good:

@@ -102,7 +102,7 @@ def plan_as_sh(plan: Plan, inventory: str, folder: str) -> str:
 
 def outcome_as_text(changes: Iterable[Change], ran: Iterable[Ran]) -> str:
     """What became of each finding, worst news first."""
-    order = (Outcome.WORSE, Outcome.STILL_OPEN, Outcome.UNKNOWN, Outcome.CLOSED)
+    order = (Outcome.WORSE, Outcome.STILL_OPEN, Outcome.NOW_OPEN, Outcome.UNKNOWN, Outcome.CLOSED)
     lines = []
     for run in ran:
         changed = (
@@ -112,7 +112,8 @@ def outcome_as_text(changes: Iterable[Change], ran: Iterable[Ran]) -> str:
         lines += [f"   {visible(failure)}" for failure in run.failures]
     for change in sorted(changes, key=lambda c: (order.index(c.outcome), c.before.severity.rank)):
         now = change.after or change.before
+        why = " (there was nothing to judge before)" if change.outcome is Outcome.NOW_OPEN else ""
         lines.append(
-            f"{change.outcome.value:<11} {now.check} on {visible(now.subject)}: {visible(now.summary)}"
+            f"{change.outcome.value:<11} {now.check} on {visible(now.subject)}: {visible(now.summary)}{why}"
         )
     return "\n".join(lines) + "\n"

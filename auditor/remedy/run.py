@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Ran:
     """ansible-runner's word: successful, failed, timeout, canceled."""
     changed: Mapping[str, int]
     """Host -> number of tasks that changed something (or would have, in check mode)."""
+    ended: Mapping[str, str] = field(default_factory=dict)
+    """Host -> where it was left: done, failed, cut off, not begun."""
     failures: tuple[str, ...] = ()
     """Host and message of each task that failed and was not rescued."""
 
@@ -45,8 +47,10 @@ class Ran:
 class _Listener:
     """Folds Ansible's events into what the record needs."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, say: Callable[[str], None], at: Callable[[str], None]) -> None:
+        self._say, self._at = say, at
+        self.begun: list[str] = []
+        self.stats: Mapping[str, Any] = {}
         self.last = ""
         self.finished = False
         self.unreachable = False
@@ -60,6 +64,9 @@ class _Listener:
             self._say(self.last)
         data = event.get("event_data") or {}
         match event.get("event"):
+            case "runner_on_start" if (host := str(data.get("host"))) not in self.begun:
+                self.begun.append(host)
+                self._at(host)
             case "runner_on_failed" if not data.get("ignore_errors"):
                 self.failures.append(_failure(data))
             case "runner_on_unreachable":
@@ -67,8 +74,19 @@ class _Listener:
                 self.failures.append(_failure(data))
             case "playbook_on_stats":
                 self.finished = True
+                self.stats = data
                 self.changed.update(data.get("changed") or {})
         return False
+
+    def ended(self, host: str) -> str:
+        """How far the playbook came with this host, which it takes one after the other."""
+        if host not in self.begun:
+            return "not begun"
+        if host in (self.stats.get("dark") or {}):
+            return "cut off"
+        if host in (self.stats.get("failures") or {}):
+            return "failed"
+        return "done" if self.finished or host != self.begun[-1] else "cut off"
 
 
 def _environment(config: Path) -> dict[str, str]:
@@ -98,15 +116,15 @@ class Runner:
     timeout: int = 1800
     """Seconds for one playbook."""
 
-    def run(self, step: Step, *, check_mode: bool) -> Ran:
-        """Run the playbook of a step on its hosts, limited to its tags.
+    def run(self, step: Step, *, check_mode: bool, at: Callable[[str], None] = lambda _host: None) -> Ran:
+        """Run the playbook of a step on its hosts, limited to its tags; `at` is told each host as its turn comes.
 
         Ansible-runner's own files go to a private temporary folder that is removed: they hold diffs of
         configuration files, and the record of the run is ours to keep short.
         """
         import ansible_runner  # noqa: PLC0415 - 300 ms that only a repair needs
 
-        listener = _Listener(self.say)
+        listener = _Listener(self.say, at)
         config = self.folder / "ansible.cfg"
         with tempfile.TemporaryDirectory(prefix="auditor-fix-") as private:
             runner = ansible_runner.run(
@@ -129,6 +147,7 @@ class Runner:
             check_mode=check_mode,
             status=str(runner.status),
             changed=listener.changed,
+            ended={host: listener.ended(host) for host in step.hosts},
             finished=listener.finished and not listener.unreachable,
             failures=tuple(listener.failures) or (() if runner.rc == 0 else (listener.last[:MAX_MESSAGE],)),
         )

@@ -29,7 +29,7 @@ def result(status, severity=Severity.HIGH, check="relay-closed", reason=None):
         (Status.FAILED, Status.CRASH, Outcome.UNKNOWN),
         (Status.PASSED, Status.FAILED, Outcome.WORSE),
         (Status.PASSED, Status.UNKNOWN, Outcome.UNKNOWN),
-        (Status.NOT_APPLICABLE, Status.FAILED, Outcome.WORSE),
+        (Status.NOT_APPLICABLE, Status.FAILED, Outcome.NOW_OPEN),
         (Status.UNKNOWN, Status.FAILED, Outcome.STILL_OPEN),
     ],
 )

@@ -19,7 +19,7 @@ class Runner:
         self.finished = finished
         self.calls = []
 
-    def run(self, step, *, check_mode):
+    def run(self, step, *, check_mode, at=None):
         self.calls.append((step.playbook, check_mode))
         status = "failed" if step.playbook == self.bad else "successful"
         return Ran(

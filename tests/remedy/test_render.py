@@ -114,3 +114,16 @@ def test_bad_news_comes_first():
         "worse       abuse-accepted on mx1: RCPT accepted",
         "closed      relay-closed on mx1: RCPT accepted",
     ]
+
+
+def test_what_could_not_be_judged_before_is_not_called_worse():
+    dmarc = result(
+        check="dmarc-policy-enforced", subject="example.org", summary="DMARC asks for nothing (p=none)"
+    )
+
+    text = outcome_as_text([Change(before=dmarc, after=dmarc, outcome=Outcome.NOW_OPEN)], [])
+
+    assert text == (
+        "now open    dmarc-policy-enforced on example.org: DMARC asks for nothing (p=none)"
+        " (there was nothing to judge before)\n"
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auditor.remedy.plan import Step
-from auditor.remedy.run import Runner
+from auditor.remedy.run import Runner, _Listener
 
 PLAY = """\
 - name: Write a greeting
@@ -53,6 +53,7 @@ def test_check_mode_shows_the_diff_and_changes_nothing(here):
 
     assert ran.good
     assert ran.changed == {"me": 1}
+    assert ran.ended == {"me": "done"}
     assert "+hello nobody" in "".join(said)
     assert not target.exists()
 
@@ -85,3 +86,38 @@ def test_ansible_runner_leaves_no_files_behind(here, tmp_path, monkeypatch):
     runner.run(step("greet"), check_mode=True)
 
     assert [p for p in Path(scratch).iterdir() if p.name.startswith("auditor-fix-")] == []
+
+
+def host_by_host(*hosts):
+    """Events of a playbook that takes one host after the other."""
+    return [
+        {"event": "runner_on_start", "event_data": {"host": host, "task": task}}
+        for host in hosts
+        for task in "ab"
+    ]
+
+
+def listening(*events):
+    told: list[str] = []
+    listener = _Listener(lambda _text: None, told.append)
+    for event in events:
+        listener.event(event)
+    return listener, told
+
+
+def test_each_host_is_told_once_as_its_turn_comes():
+    assert listening(*host_by_host("mx1", "mx2"))[1] == ["mx1", "mx2"]
+
+
+def test_ansible_that_was_killed_leaves_the_last_host_cut_off_and_the_rest_not_begun():
+    listener, _ = listening(*host_by_host("mx1", "mx2"))
+
+    assert [listener.ended(host) for host in ("mx1", "mx2", "mx3")] == ["done", "cut off", "not begun"]
+
+
+@pytest.mark.parametrize(("kind", "word"), [("dark", "cut off"), ("failures", "failed"), ("ok", "done")])
+def test_ansibles_own_account_says_how_the_last_host_ended(kind, word):
+    stats = {"event": "playbook_on_stats", "event_data": {kind: {"mx2": 1}, "changed": {"mx1": 1}}}
+    listener, _ = listening(*host_by_host("mx1", "mx2"), stats)
+
+    assert [listener.ended(host) for host in ("mx1", "mx2", "mx3")] == ["done", word, "not begun"]
