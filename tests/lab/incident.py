@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -172,12 +173,28 @@ class Desk:
 
     def auditor(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One command of auditor, run at the vantage."""
-        environment = {
+        return self.lab.exec([sys.executable, "-m", "auditor", *words], env=self._environment(), timeout=600)
+
+    def _environment(self) -> dict[str, str]:
+        return {
             **os.environ, "AUDITOR_INCIDENTS": str(self.folder / "incidents"), "PYTHONPATH": str(ROOT), "TERM": "dumb", "COLUMNS": "80",
             # Ansible keeps connections by address, and the host that had this one before may still answer on it.
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.folder / "cp"),
         }  # fmt: skip
-        return self.lab.exec([sys.executable, "-m", "auditor", *words], env=environment, timeout=600)
+
+    def killed(self, words: Sequence[str], when: Callable[[], object]) -> None:
+        """Begin a command of `auditor incident` and kill -9 it, with all that it started, as soon as `when` is so."""
+        argv = [sys.executable, "-m", "auditor", "incident", *words, "--answers", str(self.answers)]
+        with (self.folder / "killed.log").open("wb") as log:
+            begun = self.lab.vantage.popen(
+                argv, env=self._environment(), stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            wait_for(lambda: when() or begun.poll() is not None, f"the moment to kill {words}", seconds=120)
+            assert begun.poll() is None, (self.folder / "killed.log").read_text("utf-8")
+        finally:
+            os.killpg(begun.pid, signal.SIGKILL)
+            begun.wait(10)
 
     def scan(self, *checks: str, options: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
         """The findings of these checks on the host."""

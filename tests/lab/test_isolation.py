@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.admin import Admin
+from tests.lab.incident import Desk
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.net import Station
@@ -194,6 +195,31 @@ def test_a_missed_confirmation_opens_ssh_to_all_and_mail_to_nobody(lab: Lab, hos
     assert opened(lab.attacker, host) == nothing()
     isolate(admin, "absent")
     assert opened(lab.attacker, host) == everything()
+
+
+def test_an_engine_that_is_killed_goes_on_and_a_rule_set_that_was_reloaded_is_noticed(
+    lab: Lab, host: Host, tmp_path: Path
+):
+    desk = Desk(lab, host, tmp_path, {"shut-in": {"lost": "again"}})
+    desk.open("host-compromise")
+    host.sh("rm -f /run/auditor/isolation.nft")
+    loaded = ["test", "-e", "/run/auditor/isolation.nft"]
+    desk.killed(["run", "--step", "shut-in"], lambda: host.run(loaded).returncode == 0)
+    assert desk.status()["interrupted"] == ["host-compromise/shut-in"]
+    assert [one["step"] for one in desk.status()["temporary"]] == ["host-compromise/shut-in"]
+    assert desk.incident("resume").returncode == 0
+    assert desk.ended("shut-in")["result"] == "ok"
+    assert opened(lab.attacker, host) == nothing()
+
+    host.sh("systemctl unmask --runtime nftables; systemctl restart nftables")
+    assert opened(lab.attacker, host) == everything(), "an admin who knows better"
+    desk.step("frame/frame-declare")
+    assert [one["step"] for one in desk.entries() if one["kind"] == "temp.lost"] == ["shut-in"]
+    assert opened(lab.attacker, host) == nothing()
+
+    assert desk.incident("undo", "shut-in").returncode == 0
+    assert opened(lab.attacker, host) == everything()
+    assert desk.auditor("incident", "verify").returncode == 0
 
 
 def ufw_rules(host: Host) -> str:
