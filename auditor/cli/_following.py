@@ -78,12 +78,19 @@ def engine(asked: Asked, *, beside: bool = False) -> Iterator[Engine]:
             raise NoSuchIncident(
                 f"{folder} holds no incident: it was interrupted while it was opened; open a new one"
             )
-        book = collect([pin.name for pin in incident.state.runbooks], runbook_folder())
-        site = site_of(incident)
+        state = incident.state
+        book = collect([pin.name for pin in state.runbooks], runbook_folder(), state.hosts)
+        worlds = {host: site_of(incident, host) for host in state.hosts or (state.host,)}
         try:
-            yield Engine(Desk(incident, book, site, Questions(operator(asked.answers)), dry=asked.dry_run))
+            yield Engine(
+                Desk(
+                    incident, book, worlds[state.host], Questions(operator(asked.answers)), dry=asked.dry_run,
+                    worlds=worlds if state.hosts else {},
+                )
+            )  # fmt: skip
         finally:
-            site.remote.close()
+            for site in worlds.values():
+                site.remote.close()
 
 
 @contextmanager
@@ -99,13 +106,14 @@ def _opened(folder: Path, author: Author, *, beside: bool) -> Iterator[Incident]
         yield incident
 
 
-def site_of(incident: Incident) -> Site:
-    """The host as it was named when the incident was opened."""
+def site_of(incident: Incident, host: str) -> Site:
+    """A host as it was named when the incident was opened."""
     told = next(entry.data for entry in read(incident.folder / NAME) if entry.kind == "open")
-    connection: Mapping[str, Any] = told.get("connection") or {"host": incident.state.host}
+    own = next((one["connection"] for one in told.get("hosts", ()) if one["name"] == host), None)
+    connection: Mapping[str, Any] = own or told.get("connection") or {"host": host}
     inventory = told.get("inventory")
     return Site(
-        host=incident.state.host,
+        host=host,
         target=SshTarget(**connection),
         folder=incident.folder,
         inventory=Path(inventory) if inventory else None,

@@ -51,7 +51,9 @@ def _list(_given: Given) -> int:
     found = [(path.parent, incident.look(path.parent)) for path in sorted(root().glob("INC-*/journal.jsonl"))]
     for folder, state in sorted(found, key=lambda pair: pair[1].closed is not None):
         how = "closed" if state.closed is not None else "open"
-        print(f"{folder.name}  {how:6}  {escaped(state.host)}  {escaped(state.title)}")
+        print(
+            f"{folder.name}  {how:6}  {escaped(', '.join(state.hosts) or state.host)}  {escaped(state.title)}"
+        )
     return Exit.CLEAN
 
 
@@ -144,7 +146,7 @@ def _note_timers(running: Engine) -> None:
 def _status(given: Given) -> int:
     folder = incident.find(root(), given["incident"], reading=True)
     state = incident.look(folder)
-    book = collect([pin.name for pin in state.runbooks], _following.runbook_folder())
+    book = collect([pin.name for pin in state.runbooks], _following.runbook_folder(), state.hosts)
     report = told(folder, state, book, SystemClock().now())
     if given["as_json"]:
         print(json.dumps(report, indent=1, sort_keys=True))
@@ -222,7 +224,8 @@ def _export(given: Given) -> int:
     from auditor.runbook import export
 
     folder = incident.find(root(), given["incident"], reading=True)
-    book = collect([pin.name for pin in incident.look(folder).runbooks], _following.runbook_folder())
+    state = incident.look(folder)
+    book = collect([pin.name for pin in state.runbooks], _following.runbook_folder(), state.hosts)
     text = export.render(
         folder, book, given["form"], retrospective=given["retrospective"], clear=given["clear"]
     )

@@ -15,6 +15,7 @@ from auditor.runbook import facts, library
 from auditor.runbook.book import Book, collect
 from auditor.runbook.clock import SystemClock
 from auditor.runbook.display import escaped
+from auditor.runbook.format import Front
 from auditor.runbook.incident import Incident, create
 from auditor.runbook.journal import Author
 from auditor.runbook.opening import Occasion, begin, from_finding
@@ -29,38 +30,35 @@ Given = Mapping[str, Any]
 
 def open_incident(given: Given, author: Author) -> Path:
     """Create the incident and write its first entries; gives its directory. Raises what _following turns into sentences."""
-    host = read_name(given["host"])
-    finding = _finding(given, host)
+    hosts = tuple(dict.fromkeys(read_name(host) for host in given["hosts"]))
+    finding = _finding(given, hosts[0])
     book = collect([_runbook(given, finding)], runbook_folder())
-    name = next(iter(book.runbooks))
-    machine = _machine(given, host)
-    target = (
-        read_ssh(given["ssh"])
-        if given["ssh"]
-        else (machine.ssh if machine and machine.ssh else SshTarget(host=host))
-    )
+    runbook = next(iter(book.runbooks.values()))
+    _several(given, runbook.front, hosts)
+    targets = {host: _target(given, host) for host in hosts}
     told = _variables(given, book)
-    with SshRemote(target) as remote:
-        seen = facts.of_host(remote)
-    values = {**_declared(machine.declared if machine else None), **seen, **told}
-    for missing in ("mta", "debian"):
-        if missing not in values:
-            say(f"! {missing} of {host} is not known; --var {missing}=… tells it", sys.stderr)
+    values = dict(told)
+    for host, target in targets.items():
+        machine = _machine(given, host)
+        own = {**_declared(machine.declared if machine else None), **_seen(host, target, told)}
+        mark = f"@{host}" if hosts[1:] else ""
+        values |= {f"{name}{mark}": value for name, value in own.items() if name not in told}
     folder = create(root(), SystemClock())
     occasion = Occasion(
-        runbook=name, title=given["title"] or book.runbooks[name].front.title, host=host, values=values,
-        began=given["began"], finding=finding, connection=_connection(target),
+        runbook=runbook.id, title=given["title"] or runbook.front.title, host=hosts[0], values=values,
+        began=given["began"], finding=finding, connection=_connection(targets[hosts[0]]),
         inventory=str(given["inventory"].resolve()) if given["inventory"] else "",
+        hosts={host: _connection(target) for host, target in targets.items()} if hosts[1:] else {},
     )  # fmt: skip
     with Incident(folder, SystemClock(), author) as incident:
         begin(incident, book, occasion)
-        told_facts = ", ".join(
-            f"{key} {escaped(values[key])}" for key in ("mta", "mta_version", "debian") if key in values
-        )
-        say(
-            f"{incident.state.incident}: {escaped(occasion.title)}\n{escaped(host)}: {told_facts or 'nothing is known'}",
-            sys.stderr,
-        )
+        say(f"{incident.state.incident}: {escaped(occasion.title)}", sys.stderr)
+        for host in hosts:
+            known = incident.state.at(host).values
+            shown = [
+                f"{one} {escaped(known[one])}" for one in ("mta", "mta_version", "debian") if one in known
+            ]
+            say(f"{escaped(host)}: {', '.join(shown) or 'nothing is known'}", sys.stderr)
         say(f"Write this on paper: {incident.state.incident} {incident.head()}", sys.stderr)
         say(
             "Next: auditor incident next      one step; auditor incident run --all goes on by itself",
@@ -97,6 +95,34 @@ def _runbook(given: Given, finding: Mapping[str, str]) -> str:
                 return runbook.id
         raise LookupError(f"no runbook answers the alert {given['alert']!r}")
     raise ValueError("give a RUNBOOK, --from SCAN.json --finding CHECK, or --alert NAME")
+
+
+def _several(given: Given, front: Front, hosts: tuple[str, ...]) -> None:
+    """Raises ValueError where the runbook, or the way in, is for one host."""
+    if not hosts[1:]:
+        return
+    if front.targets == "one":
+        raise ValueError(f"{front.runbook} is about one host: open an incident for each")
+    if given["ssh"] or given["inventory"] is None:
+        raise ValueError("several hosts are named by an inventory: -i FILE, and no --ssh")
+
+
+def _target(given: Given, host: str) -> SshTarget:
+    """How the host is reached."""
+    if given["ssh"]:
+        return read_ssh(given["ssh"])
+    machine = _machine(given, host)
+    return machine.ssh if machine and machine.ssh else SshTarget(host=host)
+
+
+def _seen(host: str, target: SshTarget, told: Mapping[str, str]) -> dict[str, str]:
+    """What the host says of itself; what is missing is said aloud."""
+    with SshRemote(target) as remote:
+        seen = facts.of_host(remote)
+    for missing in ("mta", "debian"):
+        if missing not in {*seen, *told}:
+            say(f"! {missing} of {host} is not known; --var {missing}=… tells it", sys.stderr)
+    return seen
 
 
 def _machine(given: Given, host: str) -> Target | None:

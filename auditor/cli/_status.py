@@ -28,6 +28,7 @@ def told(folder: Path, state: State, book: Book, now: Instant) -> dict[str, Any]
         "incident": state.incident,
         "title": state.title,
         "host": state.host,
+        "hosts": list(state.hosts or (state.host,)),
         "opened": state.opened.utc if state.opened else None,
         "age": elapsed(state.opened, now) if state.opened else None,
         "closed": state.closed.utc if state.closed else None,
@@ -55,7 +56,7 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     done = sum(progress in {"ok", "skipped", "passed-over"} for progress in report["steps"].values())
     yield escaped(f"{report['incident']}  {report['title']}")
     yield escaped(
-        f"host {report['host']}, operator {report['operator']}, opened {report['opened']} ({spoken(report['age'] or 0)} ago)"
+        f"host {', '.join(report['hosts'])}, operator {report['operator']}, opened {report['opened']} ({spoken(report['age'] or 0)} ago)"
     )
     yield f"CLOSED {report['closed']}" if report["closed"] else f"open, {done} steps behind us"
     for flaw in report["flaws"]:

@@ -58,7 +58,12 @@ def _call(name: str, /, **given: Any) -> None:
 @click.option("--finding", metavar="CHECK", help="The failed check that leads here.")
 @click.option("--alert", metavar="NAME", help="The alert that leads here, as a runbook names it.")
 @click.option(
-    "--host", required=True, metavar="HOST", help="The host it is about, as the inventory names it."
+    "--host",
+    "hosts",
+    required=True,
+    multiple=True,
+    metavar="HOST",
+    help="The host it is about, as the inventory names it. Repeatable where the runbook is for several.",
 )
 @click.option("-i", "--inventory", type=FILE, metavar="FILE", help="Ansible inventory that knows the host.")
 @click.option("--ssh", metavar="[USER@]HOST[:PORT]", help="Way in, for a host that is in no inventory.")

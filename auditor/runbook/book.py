@@ -10,6 +10,7 @@ from pathlib import Path
 from auditor.runbook import condition, library
 from auditor.runbook.format import Danger, Kind, Phase, Runbook, Step, Variable
 from auditor.runbook.parse import Malformed, Problem, read
+from auditor.runbook.spread import spread
 from auditor.runbook.state import Progress, State
 
 _DONE = frozenset({Progress.OK, Progress.SKIPPED, Progress.PASSED_OVER})
@@ -25,6 +26,8 @@ class Book:
 
     runbooks: Mapping[str, Runbook]
     phases: tuple[Phase, ...]
+    hosts: tuple[str, ...] = ()
+    """Where there are several."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -41,7 +44,7 @@ class Book:
 
     def find(self, name: str) -> Step:
         """A step by its id, or by runbook/id; raises LookupError with a sentence."""
-        found = [step for step in self.steps if name in {step.id, key(step)}]
+        found = [step for step in self.steps if name in {step.id, step.name, key(step)}]
         if len(found) == 1:
             return found[0]
         if not found:
@@ -51,17 +54,28 @@ class Book:
         )
 
     def near(self, step: Step, name: str) -> Step:
-        """The step that `name` means inside the runbook of `step`."""
-        return self.find(f"{step.runbook}/{name}")
+        """The step that `name` means inside the runbook of `step`, on the same host."""
+        return self.meant(step, name)[0]
+
+    def meant(self, step: Step, name: str) -> list[Step]:
+        """The same; for a step that is done once, the one that `name` means on every host. Raises LookupError."""
+        same = [one for one in self.steps if (one.runbook, one.id) == (step.runbook, name)]
+        own = [one for one in same if not step.host or one.host in {step.host, ""}]
+        if not own:
+            raise LookupError(f"there is no step {name!r} in {step.runbook}")
+        return own
 
 
 def key(step: Step) -> str:
     """What the journal and the state call a step."""
-    return f"{step.runbook}/{step.id}"
+    return f"{step.runbook}/{step.name}"
 
 
-def collect(names: Iterable[str], folder: Path) -> Book:
-    """The book of these runbooks (in the order they were begun); raises NoSuchRunbook or Malformed."""
+def collect(names: Iterable[str], folder: Path, hosts: tuple[str, ...] = ()) -> Book:
+    """The book of these runbooks (in the order they were begun); raises NoSuchRunbook or Malformed.
+
+    `hosts` are given where there are several: auditor.runbook.spread says what that means.
+    """
     known = library.names(folder)
     runbooks: dict[str, Runbook] = {}
     for name in names:
@@ -79,8 +93,14 @@ def collect(names: Iterable[str], folder: Path) -> Book:
         first, second = halves(runbooks[frame])
         head += first
         tail = second + tail
-    body = [phase for name, runbook in runbooks.items() if name not in frames for phase in runbook.phases]
-    return Book(runbooks, (*head, *body, *tail))
+    body = [
+        spread(phase, hosts, serially=runbook.front.targets == "serial")
+        for name, runbook in runbooks.items()
+        if name not in frames
+        for phase in runbook.phases
+    ]
+    around = [[spread(phase, hosts, serially=False) for phase in half] for half in (head, tail)]
+    return Book(runbooks, (*around[0], *body, *around[1]), hosts)
 
 
 def halves(frame: Runbook) -> tuple[list[Phase], list[Phase]]:
@@ -113,11 +133,14 @@ def applies(step: Step, state: State) -> bool | None:
     def look(name: str) -> condition.Scalar | None:
         base, dot, result = name.partition(".")
         if not dot:
-            return state.values.get(name)
-        known = state.step(f"{step.runbook}/{base}")
-        if known is None or known.progress is Progress.STARTED:
-            return False
-        return known.progress.value == result
+            return state.at(step.host).values.get(name)
+        once = state.step(f"{step.runbook}/{base}")
+        hosts = (step.host,) if step.host else state.hosts
+        found = (
+            [once] if once is not None else [state.step(f"{step.runbook}/{base}@{host}") for host in hosts]
+        )
+        met = [known is not None and known.progress.value == result for known in found]
+        return all(met) and bool(met) if result == Progress.OK.value else any(met)
 
     return condition.holds(condition.parse(step.words.when), look)
 
@@ -171,15 +194,16 @@ def missing(step: Step, book: Book, state: State) -> list[str]:
     found = []
     destructive = step.words.danger is Danger.DESTRUCTIVE
     for name in (*step.words.needs, *step.words.gate):
-        known = state.step(f"{step.runbook}/{name}")
-        progress = known.progress if known is not None else None
-        met = progress is Progress.OK
-        gate = name in step.words.gate or (destructive and book.near(step, name).words.kind is Kind.EVIDENCE)
-        if not met and not gate:  # a gate is opened by success alone
-            excluded = known is None and applies(book.near(step, name), state) is False
-            met = progress is Progress.SKIPPED or excluded
-        if not met:
-            found.append(f"{name} ({progress.value if progress else 'not begun'})")
+        for needed in book.meant(step, name):
+            known = state.step(key(needed))
+            progress = known.progress if known is not None else None
+            met = progress is Progress.OK
+            gate = name in step.words.gate or (destructive and needed.words.kind is Kind.EVIDENCE)
+            if not met and not gate:  # a gate is opened by success alone
+                excluded = known is None and applies(needed, state) is False
+                met = progress is Progress.SKIPPED or excluded
+            if not met:
+                found.append(f"{needed.name} ({progress.value if progress else 'not begun'})")
     return found
 
 

@@ -1,8 +1,11 @@
 """What a step has in front of it while it is done: the incident, the host, the person, the values."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import structs
 
 from auditor.runbook import shell
 from auditor.runbook.book import Book, key
@@ -34,11 +37,19 @@ class Desk:
     world: World
     ask: Questions
     dry: bool = False
+    worlds: Mapping[str, World] = field(default_factory=dict)
+    """By host, where the incident has several; `world` is that of the host in front of us."""
+    host: str = ""
+    """The host in front of us, where there are several."""
+
+    def at(self, step: Step) -> "Desk":
+        """The desk as it is for a step: its host's world, its host's values."""
+        return replace(self, host=step.host, world=self.worlds.get(step.host, self.world))
 
     @property
     def state(self) -> State:
         """What the journal says now."""
-        return self.incident.state
+        return self.incident.state.at(self.host)
 
     def say(self, text: str) -> None:
         """Show a line; whoever passes foreign text escapes it first."""
@@ -47,7 +58,7 @@ class Desk:
     def place(self, step: Step) -> Place:
         """How the journal refers to a step."""
         runbook = self.book.runbooks[step.runbook]
-        return Place(step=step.id, runbook=f"{runbook.id}@{runbook.front.version}", sha256=runbook.sha256)
+        return Place(step=step.name, runbook=f"{runbook.id}@{runbook.front.version}", sha256=runbook.sha256)
 
     def value(self, name: str, step: Step) -> str:
         """A fact, variable or earlier answer; asked for (and journalled) when it is a variable without a value."""
@@ -63,7 +74,9 @@ class Desk:
             f"vars.{name}", variable.help or f"Value of {name} ({variable.type})", variable
         )
         if not self.dry:
-            self.incident.record("values", self.place(step), {"values": {name: answer}})
+            # A variable is the incident's, also when a step of one of several hosts is the first to ask for it.
+            place = structs.replace(self.place(step), step=step.id)
+            self.incident.record("values", place, {"values": {name: answer}})
         return answer
 
     def _builtin(self, name: str, step: Step) -> str | None:
@@ -135,4 +148,4 @@ def heading(step: Step) -> str:
     """The step in one line."""
     words = step.words
     danger = "" if words.danger.value == "none" else f", {words.danger.value}"
-    return escaped(f"{step.title} [{step.id}] ({words.role.upper()}, {words.kind.value}{danger})")
+    return escaped(f"{step.title} [{step.name}] ({words.role.upper()}, {words.kind.value}{danger})")

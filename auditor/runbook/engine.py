@@ -33,7 +33,7 @@ class Engine:
 
     def run(self, step: Step) -> Outcome:
         """Do one step, or go on with it where a crash stopped it. Raises NotPossible, NoAnswer, Edited, Unwritable."""
-        desk = self.desk
+        desk = self.desk.at(step)
         self._may_begin(step)
         if desk.dry:
             self.preview(step)
@@ -49,7 +49,7 @@ class Engine:
     def preview(self, step: Step) -> None:
         """Show a step and what it would run; nothing runs and nothing is written."""
         self._show(step)
-        deeds.show_program(self.desk, step)
+        deeds.show_program(self.desk.at(step), step)
 
     def _may_begin(self, step: Step) -> None:
         desk = self.desk
@@ -63,7 +63,7 @@ class Engine:
             )
         unmet = missing(step, desk.book, desk.state)
         if unmet:
-            raise NotPossible(f"step {step.id} is locked until these are done: {', '.join(unmet)}")
+            raise NotPossible(f"step {step.name} is locked until these are done: {', '.join(unmet)}")
         if not desk.dry:
             self._look_after_measures(step)
         if applies(step, desk.state) is None and not desk.dry:
@@ -80,18 +80,18 @@ class Engine:
             known = desk.state.step(name)
             if (
                 name == key(coming)
-                or coming.words.of == step.id
+                or (coming.words.of, coming.host) == (step.id, step.host)
                 or known is None
                 or known.progress is not Progress.OK
             ):
                 continue
-            seen = verifying.holds_still(desk, step)
+            seen = verifying.holds_still(desk.at(step), step)
             if seen.result is Progress.OK:
                 continue
             desk.incident.record(
                 "temp.lost", desk.place(step), {"result": seen.result.value, "detail": seen.detail}
             )
-            desk.say(f"  ! {step.id} no longer holds: {escaped(seen.detail)}")
+            desk.say(f"  ! {step.name} no longer holds: {escaped(seen.detail)}")
             options = {"again": "do that step again first", "on": "go on, with a reason"}
             if desk.ask.one_of(f"{step.id}.lost", "What now?", options) == "again":
                 self._do(step)
@@ -110,7 +110,7 @@ class Engine:
 
     def _resume(self, step: Step, known: StepState) -> Outcome | None:
         """What a start without an end means; None when the step is to be done (again)."""
-        desk, words = self.desk, step.words
+        desk, words = self.desk.at(step), step.words
         if (said := self._said_before(step, known)) is not None:
             return self._end(step, said, {"recovered": True})
         if words.kind not in {Kind.COMMAND, Kind.ANSIBLE}:
@@ -149,7 +149,7 @@ class Engine:
         return self._end(step, seen if said == "done" else unknown)
 
     def _do(self, step: Step) -> Outcome:
-        desk = self.desk
+        desk = self.desk.at(step)
         deeds.ask_before(desk, step)
         if (
             step.words.kind is Kind.ANSIBLE
@@ -195,7 +195,7 @@ class Engine:
             ending["handled"] = on_fail.removeprefix("goto:")
         desk.incident.record("step.end", desk.place(step), ending)
         desk.say(
-            f"  {step.id}: {outcome.result.value}"
+            f"  {step.name}: {outcome.result.value}"
             + (f" - {escaped(outcome.detail)}" if outcome.detail else "")
         )
         if "handled" in ending:
@@ -211,30 +211,40 @@ class Engine:
             self.desk.incident.drop_anchor()
 
     def _compare_clocks(self) -> None:
-        """Note how far the host's clock is from ours: its log lines are read by it later."""
-        try:
-            ran = self.desk.world.remote.run(Program(text="date -u +%s", timeout=10), limit=100)
-        except CannotReach:
-            return
-        if ran.exit == 0 and ran.stdout.strip().isdigit():
-            offset = int(ran.stdout) - round(self.desk.world.clock.now().wall().timestamp())
-            self.desk.incident.record("clock", data={"host_ahead_by": offset})
+        """Note how far each host's clock is from ours: its log lines are read by it later."""
+        desk = self.desk
+        for host, world in (desk.worlds or {desk.state.host: desk.world}).items():
+            try:
+                ran = world.remote.run(Program(text="date -u +%s", timeout=10), limit=100)
+            except CannotReach:
+                continue
+            if ran.exit == 0 and ran.stdout.strip().isdigit():
+                offset = int(ran.stdout) - round(world.clock.now().wall().timestamp())
+                desk.incident.record("clock", data={"host_ahead_by": offset, "host": host})
 
     def jump(self, step: Step, target: str) -> None:
         """Go on at a later step of the same runbook; those between are passed over."""
-        steps = [one for one in self.desk.book.steps if one.runbook == step.runbook]
-        ids = [one.id for one in steps]
-        over = [key(one) for one in steps[ids.index(step.id) + 1 : ids.index(target)]]
+        over = self._after(step, target)
         self.desk.incident.record("jump", self.desk.place(step), {"to": target, "over": over})
+
+    def _after(self, step: Step, before: str | None = None) -> list[str]:
+        """What lies between a step and another (or the end); one host leaves nothing out for the others."""
+        book = self.desk.book
+        ids = [one.id for one in book.runbooks[step.runbook].steps]
+        between = ids[ids.index(step.id) + 1 : ids.index(before) if before is not None else None]
+        return [
+            key(one)
+            for one in book.steps
+            if one.runbook == step.runbook and one.id in between and (not step.host or one.host == step.host)
+        ]
 
     def choose(self, step: Step, option: Option) -> None:
         """Follow the option of a decision."""
         if option.goto is not None:
             self.jump(step, option.goto)
         if option.runbook is not None:
-            rest = [one for one in self.desk.book.steps if one.runbook == step.runbook]
-            over = [key(one) for one in rest[[one.id for one in rest].index(step.id) + 1 :]]
-            there: dict[str, Any] = {"to": f"{option.runbook}/", "over": [] if option.back else over}
+            over = [] if option.back else self._after(step)
+            there: dict[str, Any] = {"to": f"{option.runbook}/", "over": over}
             if option.back:
                 there["back"] = step.runbook
             self.desk.incident.record("jump", self.desk.place(step), there)
@@ -244,7 +254,7 @@ class Engine:
         """Begin to follow another runbook in the same incident; its file is pinned as it is now."""
         desk = self.desk
         folder = next(iter(desk.book.runbooks.values())).path.parent
-        book = collect([*desk.book.runbooks, name], folder)
+        book = collect([*desk.book.runbooks, name], folder, desk.book.hosts)
         for other, runbook in book.runbooks.items():
             if other not in desk.book.runbooks:
                 step = runbook.steps[0]
@@ -257,9 +267,9 @@ class Engine:
 
     def undo(self, step: Step) -> Outcome:
         """Take a step back. A way back that does not work stops everything."""
-        desk = self.desk
+        desk = self.desk.at(step)
         if step.words.danger is not Danger.REVERSIBLE:
-            raise NotPossible(f"step {step.id} has no way back")
+            raise NotPossible(f"step {step.name} has no way back")
         desk.incident.record(
             "undo.start", desk.place(step), {"out": desk.incident.next_name(step.id, ".undo.out")}
         )
@@ -272,7 +282,7 @@ class Engine:
         )
         if outcome.result is not Progress.OK:
             desk.say(
-                f"  ! The way back of {step.id} did not work. CALL THE INCIDENT COMMANDER. {escaped(outcome.detail)}"
+                f"  ! The way back of {step.name} did not work. CALL THE INCIDENT COMMANDER. {escaped(outcome.detail)}"
             )
         return outcome
 

@@ -47,7 +47,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
 def timeline(entries: Iterable[tuple[str, Entry]], book: Book, clean: Callable[[str], str]) -> list[Line]:
     """What happened, in the order of the journal (its times are information, its sequence is the order)."""
-    titles = {key(step): step.title for step in book.steps}
+    titles = {key(step): step.label for step in book.steps}
     lines = []
     for journal, entry in entries:
         if entry.kind in _QUIET:

@@ -136,6 +136,7 @@ class StepWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     duration: str | None = field(name="for", default=None)
     recheck: tuple[str, ...] = ()
     of: str | None = None
+    each: Literal["host", "incident"] | None = None
     minutes: int = 0
 
 
@@ -176,11 +177,23 @@ class Step(Struct, frozen=True, kw_only=True):
     boxes: tuple[str, ...]
     shells: tuple[Shell, ...]
     line: int
+    host: str = ""
+    """The host it is for, where an incident has several; "" for a step that is done once."""
 
     @property
     def id(self) -> str:
         """The step's name in its runbook."""
         return self.words.id
+
+    @property
+    def name(self) -> str:
+        """The step's name in an incident: `patch@mx2.example.org` where there are several hosts."""
+        return f"{self.id}@{self.host}" if self.host else self.id
+
+    @property
+    def label(self) -> str:
+        """Its title, with the host where there are several."""
+        return f"{self.title} ({self.host})" if self.host else self.title
 
     def shell(self, use: Use, mta: str | None, debian: int | None) -> Shell | None:
         """The block for a platform: the one that names most of it wins."""

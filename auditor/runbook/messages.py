@@ -87,7 +87,7 @@ def send(desk: Desk, step: Step) -> Outcome:
             f"  ! There is no template {escaped(name)} in {escaped(language)}; this is the bare minimum."
         )
         text = _BARE
-    titles = {key(one): one.title for one in desk.book.steps}
+    titles = {key(one): one.label for one in desk.book.steps}
     message, blanks = fill(text, fields(desk.state, desk.world.clock.now(), titles, step.words.every))
     kept = desk.incident.store(desk.incident.next_name(f"{name}.{language}", ".txt"), message.encode())
     for line in message.splitlines():

@@ -1,6 +1,7 @@
 """The first entries of an incident: what it is about, which runbook is followed, exactly as its file is now."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
     title: str
     host: str
     values: Mapping[str, str]
+    """Facts and variables; `mta@mx2.example.org` is one of a host's own, where there are several."""
     began: str = ""
     """When it really began, as far as somebody said."""
     finding: Mapping[str, str] = {}
@@ -23,6 +25,8 @@ class Occasion(Struct, frozen=True, kw_only=True):
     connection: Mapping[str, str | int | bool | None] = {}
     """Fields of the SshTarget by which the host is reached."""
     inventory: str = ""
+    hosts: Mapping[str, Mapping[str, str | int | bool | None]] = {}
+    """Where there are several: each host, the first included, with how it is reached."""
 
 
 def begin(incident: Incident, book: Book, occasion: Occasion) -> None:
@@ -36,11 +40,15 @@ def begin(incident: Incident, book: Book, occasion: Occasion) -> None:
         if name != occasion.runbook:
             incident.record("follow", place, files=(kept[name],))
             continue
-        data = {
+        data: dict[str, Any] = {
             "title": occasion.title, "host": occasion.host, "began": occasion.began, "values": dict(occasion.values),
             "finding": dict(occasion.finding), "severity": runbook.front.severity,
             "connection": dict(occasion.connection), "inventory": occasion.inventory,
         }  # fmt: skip
+        if occasion.hosts:
+            data["hosts"] = [
+                {"name": host, "connection": dict(told)} for host, told in occasion.hosts.items()
+            ]
         incident.record("open", place, data, (kept[name],))
 
 

@@ -103,6 +103,8 @@ class State:
     host: str = ""
     opened: Instant | None = None
     closed: Instant | None = None
+    hosts: tuple[str, ...] = ()
+    """All of them, where the incident has several; `host` is the first."""
     began: str = ""
     """When it really began, as far as somebody said."""
     runbooks: tuple[Pinned, ...] = ()
@@ -129,6 +131,14 @@ class State:
     beside: Mapping[str, str] = field(default_factory=dict)
     """The heads of the journals that others write, as they were last noted, by file name."""
     seq: int = 0
+
+    def at(self, host: str) -> "State":
+        """The same, as it looks from one of several hosts: its own values stand over those of the incident."""
+        if not host:
+            return self
+        mark = f"@{host}"
+        own = {name.removesuffix(mark): value for name, value in self.values.items() if name.endswith(mark)}
+        return replace(self, host=host, values=MappingProxyType({**self.values, **own}))
 
     def step(self, key: str) -> StepState | None:
         """The history of `runbook/step`, or None when it was never begun."""
@@ -157,20 +167,20 @@ def _with_step(state: State, key: str, **changes: Any) -> State:
     return replace(state, steps=MappingProxyType({**state.steps, key: replace(known, **changes)}))
 
 
-def _with_values(state: State, values: Mapping[str, Any]) -> State:
-    return replace(
-        state,
-        values=MappingProxyType({**state.values, **{name: str(value) for name, value in values.items()}}),
-    )
+def _with_values(state: State, entry: Entry, values: Mapping[str, Any]) -> State:
+    """What a step of one of several hosts found or was told is that host's alone."""
+    _, at, host = entry.step.partition("@")
+    told = {f"{name}{at}{host}": str(value) for name, value in values.items()}
+    return replace(state, values=MappingProxyType({**state.values, **told}))
 
 
 def _open(state: State, entry: Entry) -> State:
     data = entry.data
     state = replace(
         state, incident=entry.inc, title=data.get("title", ""), host=data.get("host", ""), opened=entry.at,
-        began=data.get("began", ""), operator=entry.actor,
+        hosts=tuple(told["name"] for told in data.get("hosts", ())), began=data.get("began", ""), operator=entry.actor,
     )  # fmt: skip
-    return _with_values(_pin(state, entry), data.get("values", {}))
+    return _with_values(_pin(state, entry), entry, data.get("values", {}))
 
 
 def _pin(state: State, entry: Entry) -> State:
@@ -198,7 +208,7 @@ def _acted(state: State, entry: Entry) -> State:
         *(known.outputs if known else ()),
         *(attached.p for attached in entry.files if attached.p.endswith(".out")),
     )
-    state = _with_values(state, entry.data.get("captured", {}))
+    state = _with_values(state, entry, entry.data.get("captured", {}))
     data = {**(known.data if known else {}), "exit": entry.data.get("exit")}
     return _with_step(state, key_of(entry), acted=True, outputs=outputs, data=data)
 
@@ -207,7 +217,7 @@ def _end(state: State, entry: Entry) -> State:
     result = Progress(entry.data.get("result", "unknown"))
     known = state.steps.get(key_of(entry))
     data = {**(known.data if known else {}), **entry.data}
-    state = _with_values(state, entry.data.get("values", {}))
+    state = _with_values(state, entry, entry.data.get("values", {}))
     return _with_step(
         state,
         key_of(entry),
@@ -248,12 +258,12 @@ def _jump(state: State, entry: Entry) -> State:
 
 
 def _values(state: State, entry: Entry) -> State:
-    return _with_values(state, entry.data.get("values", {}))
+    return _with_values(state, entry, entry.data.get("values", {}))
 
 
 def _decision(state: State, entry: Entry) -> State:
     option = entry.data.get("option", "")
-    return _with_values(_noted(state, entry, chosen=option), {entry.step: option})
+    return _with_values(_noted(state, entry, chosen=option), entry, {entry.step.partition("@")[0]: option})
 
 
 def _noted(state: State, entry: Entry, **more: Any) -> State:

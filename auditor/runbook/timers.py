@@ -66,13 +66,13 @@ def _of_step(step: Step, state: State, now: Instant) -> Iterator[Timer]:
         if words.within and sent is None and not is_done(step, state) and state.opened is not None:
             yield Timer(
                 name=f"comms:{key(step)}",
-                what=f"{words.template}: {step.title}",
+                what=f"{words.template}: {step.label}",
                 left=seconds(words.within) - elapsed(state.opened, now),
             )
         if words.every and sent is not None:
             yield Timer(
                 name=f"comms:{key(step)}",
-                what=f"{words.template} again: {step.title}",
+                what=f"{words.template} again: {step.label}",
                 left=seconds(words.every) - elapsed(sent, now),
             )
     if known is None or known.progress is not Progress.STARTED or known.started is None:
@@ -82,7 +82,7 @@ def _of_step(step: Step, state: State, now: Instant) -> Iterator[Timer]:
         done = int(known.data.get("rechecks", 0))
         due = words.duration or (words.recheck[done] if done < len(words.recheck) else None)
         if due is not None:
-            yield Timer(name=f"wait:{key(step)}", what=step.title, left=seconds(due) - gone)
+            yield Timer(name=f"wait:{key(step)}", what=step.label, left=seconds(due) - gone)
     if words.default_after is not None:
-        what = f"{step.title}: else {words.default_after.option}"
+        what = f"{step.label}: else {words.default_after.option}"
         yield Timer(name=f"decide:{key(step)}", what=what, left=seconds(words.default_after.time) - gone)

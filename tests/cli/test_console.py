@@ -33,7 +33,7 @@ from auditor.cli import _following, _opening, auditor
 from tests.runbook.fake_world import FakeWorld
 
 world = FakeWorld(Path(sys.argv[1]))
-_following.site_of = lambda _incident: world
+_following.site_of = lambda _incident, _host: world
 _opening.facts.of_host = lambda _remote: {"mta": "postfix", "debian": "12", "have_credentials": "yes"}
 auditor(sys.argv[2:])
 """

@@ -56,7 +56,7 @@ class Desk:
         self.answers.write_text(yaml.safe_dump(EVERYTHING))
         monkeypatch.setenv("AUDITOR_RUNBOOKS", str(self.books))
         monkeypatch.setenv("AUDITOR_INCIDENTS", str(folder / "incidents"))
-        monkeypatch.setattr(_following, "site_of", lambda _incident: self.world)
+        monkeypatch.setattr(_following, "site_of", lambda _incident, _host: self.world)
         monkeypatch.setattr(_opening.facts, "of_host", lambda _remote: self.facts)
 
     def __call__(self, *words: str, stdin: str | None = None):

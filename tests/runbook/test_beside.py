@@ -156,7 +156,7 @@ def test_agreeing_with_oneself_in_another_journal_is_no_second_person(site):
 def test_on_the_command_line_a_note_goes_beside_when_somebody_else_follows(site, tmp_path, monkeypatch):
     monkeypatch.setenv("AUDITOR_RUNBOOKS", str(site.books))
     monkeypatch.setenv("AUDITOR_INCIDENTS", str(tmp_path / "incidents"))
-    monkeypatch.setattr(_following, "site_of", lambda _incident: site.world)
+    monkeypatch.setattr(_following, "site_of", lambda _incident, _host: site.world)
     answers = tmp_path / "answers.yml"
     answers.write_text(yaml.safe_dump(EVERYTHING))
 

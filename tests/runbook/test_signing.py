@@ -123,7 +123,7 @@ def test_sign_and_verify_from_the_command_line(site, anna, signers, tmp_path, mo
     monkeypatch.setenv("AUDITOR_RUNBOOKS", str(site.books))
     monkeypatch.setenv("AUDITOR_INCIDENTS", str(tmp_path / "incidents"))
     monkeypatch.setenv("AUDITOR_SIGNING_KEY", str(anna))
-    monkeypatch.setattr(_following, "site_of", lambda _incident: site.world)
+    monkeypatch.setattr(_following, "site_of", lambda _incident, _host: site.world)
 
     def run(*words):
         return CliRunner().invoke(auditor, ["incident", *words])
