@@ -24,6 +24,7 @@ _ANYWHERE: Final = frozenset(
         "minutes",
         "ask",
         "witness",
+        "each",
     }
 )
 _KEYS: Final[dict[Kind, frozenset[str]]] = {

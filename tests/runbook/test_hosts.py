@@ -11,8 +11,11 @@ from auditor.runbook.book import collect
 from auditor.runbook.desk import Desk, NotPossible
 from auditor.runbook.engine import Engine
 from auditor.runbook.incident import Incident, create
+from auditor.runbook.lint import lint
+from auditor.runbook.lint_words import Surroundings
 from auditor.runbook.opening import Occasion, begin
 from auditor.runbook.operator import Questions, Scripted
+from auditor.runbook.parse import read
 from auditor.runbook.proof import flaws
 from auditor.runbook.state import Progress
 from auditor.runbook.world import Outcome
@@ -93,6 +96,12 @@ class Fleet:
 
 def names(done):
     return [name.replace(".example.org", "") for name, _result in done]
+
+
+def test_every_kind_of_step_may_say_where_it_is_done(tmp_path):
+    fleet = Fleet(tmp_path, "serial")
+    told = [problem.text for problem in lint(read(fleet.books / "test.md"), Surroundings())]
+    assert [text for text in told if text.endswith("has no each")] == []
 
 
 def test_a_round_ends_on_one_host_before_it_begins_on_the_next(tmp_path):
