@@ -2,8 +2,10 @@
 
 Without a submission service, users send through port 25, which most access providers block, or through somebody
 else's server, which breaks SPF and DKIM. Asked of hosts that serve users: 465 (TLS from the start) or 587.
+OpenSMTPD 6.8 with the OpenSSL 3 of Debian 12 cannot have one: it breaks every TLS session that it accepts.
 """
 
+from auditor.evidence.mta_package import MtaPackage
 from auditor.evidence.roles import HostRoles, Role
 from auditor.evidence.smtp import SubmissionSessions, open_doors, unseen_doors
 from auditor.evidence.smtp_steps import login_offered
@@ -17,11 +19,17 @@ from auditor.model import (
     Playbook,
     Reason,
     Severity,
+    Unavailable,
     Verdict,
 )
 
+NO_TLS_HERE = (
+    "This OpenSMTPD breaks every inbound TLS handshake, so users cannot log in to it, and no setting mends that: upgrade to "
+    "Debian 13, or take OpenSMTPD 7.4 from bookworm-backports; then run the playbook submission."
+)
 
-def judge(roles: HostRoles, submission: SubmissionSessions) -> Verdict:
+
+def judge(roles: HostRoles, submission: SubmissionSessions, package: MtaPackage | Unavailable) -> Verdict:
     """One door with AUTH within TLS is enough."""
     if not roles.serves(Role.SUBMISSION, Role.MAILBOX):
         return NotApplicable("the host serves no users")
@@ -32,6 +40,7 @@ def judge(roles: HostRoles, submission: SubmissionSessions) -> Verdict:
     bad = Failed(
         "neither 465 nor 587 offers AUTH within TLS",
         tuple({"address": door.address, "port": door.port} for door in submission.doors),
+        by_hand=NO_TLS_HERE if isinstance(package, MtaPackage) and package.breaks_tls else None,
     )
     return Inconclusive(unseen[0].detail, unseen[0].reason) if unseen else bad
 

@@ -99,7 +99,7 @@ def submission_services(present: list[str]) -> dict[str, str]:
     return {name: f"{name.split('/')[0]} inet n - y - - smtpd" for name in names}
 
 
-def submission_options(present: list[str], socket: str) -> dict[str, str]:
+def submission_options(present: list[str], socket: str, senders: str) -> dict[str, str]:
     """Postfix: what each of those doors asks: TLS, then a login at Dovecot, and nothing of main.cf that is for strangers."""
     wanted = {}
     for parameter, door in _doors(present).items():
@@ -111,9 +111,66 @@ def submission_options(present: list[str], socket: str) -> dict[str, str]:
             f"{door}/smtpd_sasl_path": socket,
             f"{door}/smtpd_tls_auth_only": "yes",
             f"{door}/smtpd_client_restrictions": "permit_sasl_authenticated,reject",
+            f"{door}/smtpd_helo_restrictions": "permit_sasl_authenticated,reject",
+            f"{door}/smtpd_sender_login_maps": senders,
+            f"{door}/smtpd_sender_restrictions": "reject_sender_login_mismatch,permit_sasl_authenticated,reject",
             f"{door}/smtpd_relay_restrictions": "permit_sasl_authenticated,reject",
         }
     return wanted
+
+
+_LOGIN, _DOMAIN = r"[A-Za-z0-9._+=-]+(?:@[A-Za-z0-9.-]+)?", r"[A-Za-z0-9.-]+"
+
+
+def _owners(senders: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Logins by the ADDRESS or @DOMAIN that they may use. Raises ValueError for what is neither, before anything is written."""
+    owners: dict[str, list[str]] = {}
+    for login, addresses in senders.items():
+        for address in addresses:
+            if not re.fullmatch(_LOGIN, login) or not re.fullmatch(rf"(?:[A-Za-z0-9._+=-]+)?@{_DOMAIN}", address):
+                raise ValueError(f"mail_senders: {login}: {address}: a login, and an address or @domain, are needed")
+            owners.setdefault(address.lower(), []).append(login)
+    return dict(sorted(owners.items(), key=lambda item: (item[0].startswith("@"), item[0])))
+
+
+def postfix_senders(senders: dict[str, list[str]], domains: list[str]) -> str:
+    """Postfix, regexp_table(5): who owns an address. LOGIN@ at the host's domains is LOGIN's; a login that is an address owns itself.
+
+    An address with an extension matches no line, so Postfix asks again without it.
+    """
+    lines = []
+    for address, logins in _owners(senders).items():
+        local, domain = re.escape(address.partition("@")[0]), re.escape(address.partition("@")[2])
+        lines.append(f"/^({local or '[^@+]+'})@({domain})$/ {', '.join(dict.fromkeys(logins))}, ${{1}}, ${{1}}@${{2}}")
+    own = "|".join(re.escape(domain) for domain in domains)
+    return "\n".join([*lines, f"/^([^@+]+)@({own})$/ ${{1}}, ${{1}}@${{2}}", "/^([^@+]+@[^@]+)$/ ${1}", ""])
+
+
+def exim_senders(senders: dict[str, list[str]]) -> str:
+    """Exim, lsearch: LOGIN: an address list."""
+    _owners(senders)
+    return "".join(f"{login}: {' : '.join(('*' if one.startswith('@') else '') + one for one in senders[login])}\n" for login in sorted(senders))
+
+
+def opensmtpd_senders(senders: dict[str, list[str]], domains: list[str], accounts: list[str]) -> str:
+    """OpenSMTPD, table(5): LOGIN: addresses; it has no way to say "everybody's own", so accounts are named one by one."""
+    _owners(senders)
+    lines = []
+    for login in sorted({*accounts, *senders}):
+        own = [login] if "@" in login else [f"{login}@{domain}" for domain in domains]
+        lines.append(f"{login}: {', '.join([*own, *senders.get(login, [])])}\n")
+    return "".join(lines)
+
+
+def sendmail_senders(senders: dict[str, list[str]]) -> str:
+    """Sendmail, a map of the type text: LOGIN/ADDRESS or LOGIN/@DOMAIN, lower case as rules have it."""
+    return "".join(f"{login}/{address}:OK\n" for address, logins in _owners(senders).items() for login in logins)
+
+
+def with_ports(present: str, wanted: list[int]) -> str:
+    """Exim: a list of ports with these in it."""
+    found = [one.strip() for one in present.split(":") if one.strip()]
+    return " : ".join([*found, *(str(port) for port in wanted if str(port) not in found)])
 
 
 def with_access_check(present: str, check: str) -> str:
@@ -170,6 +227,11 @@ class FilterModule:
             "without_catch_all": without_catch_all,
             "submission_services": submission_services,
             "submission_options": submission_options,
+            "postfix_senders": postfix_senders,
+            "exim_senders": exim_senders,
+            "opensmtpd_senders": opensmtpd_senders,
+            "sendmail_senders": sendmail_senders,
+            "with_ports": with_ports,
             "without_local_parts": without_local_parts,
             "guessing_jails": guessing_jails,
             "with_access_check": with_access_check,

@@ -23,9 +23,11 @@ options:
   what: {description: the change in words, for messages, type: str, required: true}
   macros: {description: macros and main options; null removes one, type: dict, default: {}}
   debian: {description: settings of update-exim4.conf.conf, type: dict, default: {}}
+  authenticators: {description: blocks for the section authenticators; read from a file of our own, type: str, default: ""}
   files: {description: ACL files and tables, type: list, elements: dict, default: []}
   restart: {description: listeners move, so a reload is not enough, type: bool, default: false}
   forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
+  opens: {description: ports at which users must be able to log in afterwards, type: list, elements: int, default: []}
 author: [The auditor project]
 """
 EXAMPLES = """
@@ -38,6 +40,7 @@ RETURN = "backup: {description: where the previous files are, returned: changed,
 
 HOME = Path("/etc/exim4")
 SINGLE, SPLIT = "exim4.conf.localmacros", "conf.d/main/000_localmacros"
+TEMPLATE, FRAGMENT = "exim4.conf.template", "conf.d/auth/90_auditor"
 SCRIPT = Path("/usr/sbin/update-exim4.conf")
 STRANGER = "198.51.100.250"  # TEST-NET-2, RFC 5737: in nobody's trusted networks
 LOGGED_IN = ("-oMaa", "plain", "-oMai", "auditor")  # exim(8): with -bh, an authenticated session without AUTH
@@ -49,6 +52,22 @@ def _macro_file(debian: str) -> Path:
     return HOME / (SPLIT if split else SINGLE)
 
 
+def put_authenticators(change: Transaction, text: str, *, split: bool) -> None:
+    """Blocks of our own in /etc/exim4/auditor-authenticators, and one line that reads them.
+
+    exim4.conf.template has no hook for this section (its own comments tell to edit it), conf.d has: a file.
+    """
+    own, include = HOME / "auditor-authenticators", f".include {HOME}/auditor-authenticators\n"
+    change.put(str(own), text, mode=0o644)
+    if split:
+        change.put(str(HOME / FRAGMENT), include, mode=0o644)
+        return
+    template = change.content(str(HOME / TEMPLATE))
+    if include not in template:
+        template = re.sub(r"(?m)^begin authenticators[ \t]*\n", lambda found: found.group() + include, template, count=1)
+        change.put(str(HOME / TEMPLATE), template.encode("utf-8", "surrogateescape"))
+
+
 def _build(stage: Path) -> tuple[Path, str]:
     """The effective configuration of a staged /etc/exim4, and what its making or -bV complains of.
 
@@ -58,10 +77,10 @@ def _build(stage: Path) -> tuple[Path, str]:
     out, script = stage / "built", stage / "update-exim4.conf.copy"
     text = SCRIPT.read_text(encoding="utf-8", errors="surrogateescape")
     script.write_text(text.replace(f"{HOME}/{SINGLE}", f"{stage}/{SINGLE}"), encoding="utf-8", errors="surrogateescape")
-    for macros in (stage / SINGLE, stage / SPLIT):
-        if macros.exists():
-            text = macros.read_text(encoding="utf-8", errors="surrogateescape").replace(f"{HOME}/auditor-", f"{stage}/auditor-")
-            macros.write_text(text, encoding="utf-8", errors="surrogateescape")
+    for source in (*(stage / name for name in (SINGLE, SPLIT, TEMPLATE, FRAGMENT)), *stage.glob("auditor-*")):
+        if source.exists():
+            text = source.read_text(encoding="utf-8", errors="surrogateescape").replace(f"{HOME}/auditor-", f"{stage}/auditor-")
+            source.write_text(text, encoding="utf-8", errors="surrogateescape")
     made = run(["sh", str(script), "-d", str(stage), "-o", str(out)])
     tried = run(["exim4", "-C", str(out), "-bV"]) if made.returncode == 0 else made
     return out, _complaint(tried.stderr or tried.stdout).replace(str(stage), str(HOME)) if tried.returncode else ""
@@ -110,13 +129,15 @@ def main() -> None:
             "what": {"type": "str", "required": True},
             "macros": {"type": "dict", "default": {}},
             "debian": {"type": "dict", "default": {}},
+            "authenticators": {"type": "str", "default": ""},
             "restart": {"type": "bool", "default": False},
             "forgo": {"type": "list", "elements": "str", "default": []},
+            "opens": {"type": "list", "elements": "int", "default": []},
         },
         supports_check_mode=True,
     )
     params = module.params
-    change = Transaction(module, params["what"], forgo=params["forgo"])
+    change = Transaction(module, params["what"], forgo=params["forgo"], opens=params["opens"])
     settings = HOME / "update-exim4.conf.conf"
     debian = change.content(str(settings))
     lines = {rf"{name}=": f"{name}='{value}'" for name, value in params["debian"].items()}
@@ -127,6 +148,8 @@ def main() -> None:
         text = with_lines(change.content(str(macros)), wanted)
         change.put(str(macros), text if text or macros.exists() else None)
     put_files(change, params["files"])
+    if params["authenticators"]:
+        put_authenticators(change, params["authenticators"], split=macros.parent != HOME)
 
     def accepted() -> str | None:
         with tempfile.TemporaryDirectory(prefix="auditor-exim-") as scratch:

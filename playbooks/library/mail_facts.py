@@ -11,6 +11,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_listeners import DAEMONS, Listener, listeners, own_addresses, unit_processes, unit_state, unit_states
 from ansible.module_utils.mail_transaction import finish_interrupted, forget, run
+from ansible.module_utils.smtpd_conf import pki_names
 
 DOCUMENTATION = """
 module: mail_facts
@@ -158,23 +159,33 @@ def _exim() -> dict[str, Any]:
     text = Path("/etc/exim4/update-exim4.conf.conf").read_text(encoding="utf-8", errors="replace")
     debian = dict(re.findall(r"(?m)^(\w+)='([^'\n]*)'", text))
     layout = "own" if Path("/etc/exim4/exim4.conf").exists() else "split" if debian.get("dc_use_split_config") == "true" else "single"
-    found = re.search(r"Exim version (\S+)", run(["exim4", "-bV"]).stdout)
+    spoken = run(["exim4", "-bV"]).stdout
+    found = re.search(r"Exim version (\S+)", spoken)
     local = Path("/etc/exim4/conf.d/main/000_localmacros" if layout == "split" else "/etc/exim4/exim4.conf.localmacros")
     own = local.read_text(encoding="utf-8", errors="replace") if local.exists() else ""
     macros = dict(re.findall(r"(?m)^([A-Za-z]\w*)[ \t]*=[ \t]*(.*)$", own))
-    return {"version": found.group(1) if found else "", "debian": debian, "layout": layout, "macros": macros}
+    drivers = re.search(r"(?m)^Authenticators: (.*)$", spoken)
+    return {
+        "version": found.group(1) if found else "",
+        "debian": debian,
+        "layout": layout,
+        "macros": macros,
+        "authenticators": drivers.group(1).split() if drivers else [],
+    }
 
 
 def _opensmtpd() -> dict[str, Any]:
     done = run(["smtpd", "-h"])
     found = re.search(r"version: OpenSMTPD (\S+?)(?:-portable)?\s", done.stdout + done.stderr)
     text = Path("/etc/smtpd.conf").read_text(encoding="utf-8", errors="replace")
-    return {"version": found.group(1) if found else "", "socket": bool(re.search(r"(?m)^\s*listen\s+on\s+socket\b", text))}
+    return {"version": found.group(1) if found else "", "socket": bool(re.search(r"(?m)^\s*listen\s+on\s+socket\b", text)), "pki": pki_names(text)}
 
 
 def _sendmail() -> dict[str, Any]:
     found = re.search(r"Version (\S+)", run(["sendmail-mta", "-d0.1", "-bv", "root"]).stdout)
-    return {"version": found.group(1) if found else ""}
+    built = Path("/etc/mail/sendmail.cf")
+    shown = re.search(r"(?m)^O ServerCertFile=(\S+)", built.read_text(encoding="utf-8", errors="replace") if built.exists() else "")
+    return {"version": found.group(1) if found else "", "certificate": shown.group(1) if shown else ""}
 
 
 CONFIG = {"postfix": _postfix, "exim": _exim, "opensmtpd": _opensmtpd, "sendmail": _sendmail}

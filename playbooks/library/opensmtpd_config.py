@@ -10,7 +10,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_files import FILES_SPEC, put_files
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
-from ansible.module_utils.smtpd_conf import bare_postmaster, relay_closed
+from ansible.module_utils.smtpd_conf import bare_postmaster, pki_names, relay_closed, with_submission
 
 DOCUMENTATION = """
 module: opensmtpd_config
@@ -23,12 +23,14 @@ options:
   close_relay: {description: rules that relay for anybody ask for a login, type: bool, default: false}
   trusted: {description: networks that may relay, type: list, elements: str, default: []}
   postmaster: {description: mail for postmaster without a domain is delivered here, type: bool, default: false}
+  submission: {description: "table of senders, and chain and key for a file that names no certificate: users log in at 465 and 587", type: dict, default: {}}
   substitute: {description: pattern and replacement within lines of smtpd.conf, type: dict, default: {}}
   first: {description: lines put before the first match rule, type: list, elements: str, default: []}
   top: {description: lines put before the first listen rule, type: list, elements: str, default: []}
   remove: {description: lines taken out, type: list, elements: str, default: []}
   files: {description: tables that the rules name, type: list, elements: dict, default: []}
   forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
+  opens: {description: ports at which users must be able to log in afterwards, type: list, elements: int, default: []}
 author: [The auditor project]
 """
 EXAMPLES = """
@@ -51,12 +53,22 @@ def _before(text: str, keyword: str, line: str) -> str:
     return text[:at] + line + "\n" + text[at:]
 
 
+def _submission(text: str, wanted: dict) -> str:
+    known = pki_names(text)
+    if not known:
+        for line in (f'pki "auditor" cert "{wanted["chain"]}"', f'pki "auditor" key "{wanted["key"]}"'):
+            text = _before(text, "listen", line)
+    return with_submission(text, (known or ["auditor"])[0], wanted["senders"])
+
+
 def edited(text: str, params: dict) -> str:
     """smtpd.conf after the edits that the task asks for."""
     if params["close_relay"]:
         text = relay_closed(text, params["trusted"])
     if params["postmaster"] and (rule := bare_postmaster(text)):
         text = _before(text, "match", rule)
+    if params["submission"]:
+        text = _submission(text, params["submission"])
     for pattern, replacement in params["substitute"].items():
         text = re.sub(rf"(?m){pattern}", replacement, text)
     for line in params["top"]:
@@ -77,15 +89,17 @@ def main() -> None:
             "close_relay": {"type": "bool", "default": False},
             "trusted": {"type": "list", "elements": "str", "default": []},
             "postmaster": {"type": "bool", "default": False},
+            "submission": {"type": "dict", "default": {}},
             "substitute": {"type": "dict", "default": {}},
             "first": {"type": "list", "elements": "str", "default": []},
             "top": {"type": "list", "elements": "str", "default": []},
             "remove": {"type": "list", "elements": "str", "default": []},
             "forgo": {"type": "list", "elements": "str", "default": []},
+            "opens": {"type": "list", "elements": "int", "default": []},
         },
         supports_check_mode=True,
     )
-    change = Transaction(module, module.params["what"], forgo=module.params["forgo"])
+    change = Transaction(module, module.params["what"], forgo=module.params["forgo"], opens=module.params["opens"])
     put_files(change, module.params["files"])
     change.put(CONFIG, edited(change.content(CONFIG), module.params))
 

@@ -28,6 +28,7 @@ options:
   maps: {description: lookup tables to compile with postmap, type: list, elements: str, default: []}
   restart: {description: listeners move, so a reload is not enough, type: bool, default: false}
   forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
+  opens: {description: ports at which users must be able to log in afterwards, type: list, elements: int, default: []}
 author: [The auditor project]
 """
 EXAMPLES = """
@@ -100,10 +101,11 @@ def main() -> None:
             "maps": {"type": "list", "elements": "str", "default": []},
             "restart": {"type": "bool", "default": False},
             "forgo": {"type": "list", "elements": "str", "default": []},
+            "opens": {"type": "list", "elements": "int", "default": []},
         },
         supports_check_mode=True,
     )
-    change = Transaction(module, module.params["what"], forgo=module.params["forgo"])
+    change = Transaction(module, module.params["what"], forgo=module.params["forgo"], opens=module.params["opens"])
     with tempfile.TemporaryDirectory(prefix="auditor-postfix-") as scratch:
         stage = Path(scratch) / "postfix"
         shutil.copytree(HOME, stage, symlinks=True)

@@ -12,6 +12,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_files import FILES_SPEC, put_files
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
+from ansible.module_utils.sendmail_mc import MARK, with_doors, with_senders
 
 DOCUMENTATION = """
 module: sendmail_config
@@ -25,12 +26,14 @@ options:
   features_off: {description: features that are commented out, type: list, elements: str, default: []}
   features: {description: FEATURE lines by name, put before the MAILER lines, type: dict, default: {}}
   defines: {description: m4 definitions by name, type: dict, default: {}}
+  submission: {description: "users log in at 465 and 587, {bare_smtp: and no longer at 25}", type: dict, default: {}}
   substitute: {description: pattern and replacement within sendmail.mc, type: dict, default: {}}
   narrow: {description: relay permits for networks outside of trusted are commented out, type: bool, default: false}
   trusted: {description: networks that may relay, type: list, elements: str, default: []}
   files: {description: tables such as /etc/mail/access, type: list, elements: dict, default: []}
   forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
 author: [The auditor project]
+  opens: {description: ports at which users must be able to log in afterwards, type: list, elements: int, default: []}
 """
 EXAMPLES = """
 - sendmail_config:
@@ -41,7 +44,6 @@ EXAMPLES = """
 RETURN = "backup: {description: where the previous files are, returned: changed, type: str}"
 
 SOURCE, BUILT = "/etc/mail/sendmail.mc", "/etc/mail/sendmail.cf"
-MARK = "dnl # auditor: "
 
 
 def edited(text: str, params: dict) -> str:
@@ -58,9 +60,11 @@ def edited(text: str, params: dict) -> str:
         elif not found:
             text = _before_mailers(text, line)
     for name, line in params["features"].items():
-        if not re.search(rf"(?m)^[ \t]*(?:FEATURE|INPUT_MAIL_FILTER|DAEMON_OPTIONS)\(`?{re.escape(name)}", text):
+        if not re.search(rf"(?m)^[ \t]*(?:FEATURE|INPUT_MAIL_FILTER|DAEMON_OPTIONS|TRUST_AUTH_MECH)\(`?{re.escape(name)}", text):
             text = _before_mailers(text, line)
     return text
+    if params["submission"]:
+        text = with_senders(with_doors(text, bare_smtp=params["submission"]["bare_smtp"]))
 
 
 def _before_mailers(text: str, line: str) -> str:
@@ -127,7 +131,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    change = Transaction(module, module.params["what"], forgo=module.params["forgo"])
+    change = Transaction(module, module.params["what"], forgo=module.params["forgo"], opens=module.params["opens"])
     source = change.content(SOURCE)
     wanted = edited(source, module.params)
     put_files(change, module.params["files"])
@@ -137,11 +141,13 @@ def main() -> None:
                 change.put(table, narrowed(change.content(table), module.params["trusted"]).encode("utf-8", "surrogateescape"))
     change.apply = [["systemctl", "try-restart", "sendmail.service"]]
     if wanted != source:
+            "submission": {"type": "dict", "default": {}},
         present, complaint = build(source)
         if not complaint and rules(present) != rules(change.content(BUILT)):
             complaint = "sendmail.cf is not what sendmail.mc makes: it was edited by hand; merge it into sendmail.mc first"
         made, broken = build(wanted)
         if complaint or broken:
+            "opens": {"type": "list", "elements": "int", "default": []},
             module.fail_json(msg=f"{change.what}: not done, nothing was changed: {complaint or broken}")
         change.put(SOURCE, wanted.encode("utf-8", "surrogateescape"))
         change.put(BUILT, made.encode("utf-8", "surrogateescape"), derived=True)

@@ -5,8 +5,10 @@ No message is handed over: every transaction ends with RSET before DATA.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
+import secrets
 import socket
 import ssl
 from collections.abc import Callable
@@ -176,21 +178,75 @@ def observe(units: list[str], recipients: list[str]) -> dict[str, bool]:
     where it listens on all addresses, over loopback as well.
     """
     seen = {f"{unit} has a process": _alive(unit) for unit in units}
-    own = own_addresses()
     for port in (SMTP, SMTPS, SUBMISSION):
-        peers = set()
-        for one in listeners():
-            if one.port == port:
-                if one.address == "0.0.0.0":  # noqa: S104  a comparison, no bind
-                    peers |= {"127.0.0.1", *[a for a in own if ":" not in a][:1]}
-                elif one.address == "::":
-                    peers |= {"127.0.0.1" if not _only_v6() else "::1", *own[:1]}
-                else:
-                    peers.add(one.address)
+        peers = _peers(port)
         seen[f"something listens on port {port}"] = bool(peers)
         for peer in sorted(peers)[:4]:
             seen |= _talk(peer, port, recipients)
     return seen
+
+
+def _peers(port: int) -> set[str]:
+    """Addresses at which this port can be spoken to."""
+    own, peers = own_addresses(), set()
+    for one in listeners():
+        if one.port == port:
+            if one.address == "0.0.0.0":  # noqa: S104  a comparison, no bind
+                peers |= {"127.0.0.1", *[a for a in own if ":" not in a][:1]}
+            elif one.address == "::":
+                peers |= {"127.0.0.1" if not _only_v6() else "::1", *own[:1]}
+            else:
+                peers.add(one.address)
+    return peers
+
+
+def lets_users_in(port: int) -> bool:
+    """Does a public listener of this port offer PLAIN or LOGIN, within TLS where it begins in clear?"""
+    public = [peer for peer in _peers(port) if not ipaddress.ip_address(peer).is_loopback]
+    seen = [_talk(peer, port, []) for peer in sorted(public)[:4]]
+    ends = (" lets users log in", " completes STARTTLS")[: 2 if port == SUBMISSION else 1]
+    return any(all(any(true and line.endswith(end) for line, true in one.items()) for end in ends) for one in seen)
+
+
+def shut_door(port: int) -> str | None:
+    """Why a user could not hand in mail at this port, in words of what should be true; None where nothing is in the way.
+
+    A login that nobody has is tried: 535 says that whoever knows the passwords was asked and has answered (RFC 4954
+    section 6; 454 that he was not). It comes from the loopback address, which no rate limit and no ban counts.
+    """
+    public = [peer for peer in _peers(port) if not ipaddress.ip_address(peer).is_loopback]
+    if not public:
+        return f"port {port} listens to others"
+    for number, peer in enumerate(sorted(public)[:4]):
+        where = f"port {port} at {peer}"
+        try:
+            with Session(peer, port, near=True) as session:
+                # Once a port: Dovecot makes an address wait longer after each failure.
+                if complaint := _offers_login(session) or (None if number else _refuses_nobody(session)):
+                    return f"{where} {complaint}"
+        except (OSError, Silence, ValueError) as error:
+            return f"{where} speaks SMTP within TLS ({type(error).__name__})"
+    return None
+
+
+def _offers_login(session: Session) -> str | None:
+    if session.reply()[0] != 220:
+        return "greets"
+    offered = session.say("EHLO localhost.localdomain")[1]
+    if session.port != SMTPS:
+        if re.search(r"(?im)^250[ -]AUTH\b", offered):
+            return "offers no AUTH before TLS"
+        if session.say("STARTTLS")[0] != 220:
+            return "completes STARTTLS"
+        session.wrap()
+        offered = session.say("EHLO localhost.localdomain")[1]
+    return None if re.search(r"(?im)^250[ -]AUTH\b.*\bPLAIN\b", offered) else "lets users log in"
+
+
+def _refuses_nobody(session: Session) -> str | None:
+    nobody = f"\0auditor-nobody\0{secrets.token_urlsafe(12)}".encode()
+    code = session.say(f"AUTH PLAIN {base64.b64encode(nobody).decode()}")[0]
+    return None if code == 535 else f"refuses a login that nobody has (it answers {code})"
 
 
 def _alive(unit: str) -> bool:

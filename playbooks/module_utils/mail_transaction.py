@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.mail_dialogue import BUSY, busy, excused, observe
+from ansible.module_utils.mail_dialogue import BUSY, busy, excused, observe, shut_door
 from ansible.module_utils.mail_listeners import outsider
 
 STORE = Path("/var/backups/auditor")
@@ -177,6 +177,7 @@ class Transaction:
     prove: list[Callable[[], str | None]] = field(default_factory=list)
     accepts: list[str] = field(default_factory=list)  # what port 25 must accept afterwards, where it listens at all
     forgo: list[str] = field(default_factory=list)
+    opens: list[int] = field(default_factory=list)  # ports at which users must be able to log in afterwards
     state: list[str] = field(default_factory=list)
     undo: list[list[str]] = field(default_factory=list)
     mail: bool = True  # may the change touch the mail service?
@@ -336,6 +337,7 @@ class Transaction:
             lost = [line for line in needed if not now.get(line) and not excused(line, now)]
             lost += [f"port 25 accepts mail for {address}" for address in self.accepts if self.mail and not _accepted(now, address)]
             lost += [complaint for prove in self.prove if (complaint := prove())]
+            lost += [complaint for port in self.opens if not lost and (complaint := shut_door(port))]
             if not lost:
                 if self.mail:
                     self._remember(now)

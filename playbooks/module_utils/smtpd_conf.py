@@ -115,3 +115,70 @@ def public_listeners(text: str) -> list[str]:
     """The listen rules that are not for this host alone."""
     found = [line for line in logical_lines(text) if re.match(r"\s*listen\s+on\s", line)]
     return [line for line in found if not re.match(r"\s*listen\s+on\s+(?:localhost|lo0?|127\.\S+|::1|socket)\b", line)]
+
+
+SENDERS = "auditor-senders"
+_LISTEN = re.compile(r"\s*listen\s+on\s+(?P<where>\S+(?:\s+inet[46])?)(?P<rest>.*)", re.DOTALL)
+_DOORS = {465: "smtps", 587: "tls-require"}
+_NAMED = {"smtp": 25, "submission": 587, "submissions": 465, "smtps": 465, "urd": 465}
+
+
+def listen_port(line: str) -> int:
+    """The port of a listen rule: 465 for smtps without one, else 25; 0 for a name that is not known here."""
+    words = _words(_CONTINUED.sub(" ", line))
+    if "port" in words[:-1]:
+        word = words[words.index("port") + 1]
+        return int(word) if word.isdigit() else _NAMED.get(word, 0)
+    return 465 if "smtps" in words else 25
+
+
+def _takes_logins(line: str) -> bool:
+    words = _words(_CONTINUED.sub(" ", line))
+    return bool({"auth", "auth-optional"} & set(words)) and bool({"smtps", "tls-require"} & set(words))
+
+
+def pki_names(text: str) -> list[str]:
+    """Names of certificates that the file knows, in its order."""
+    return list(dict.fromkeys(name.strip('"') for name in re.findall(r'(?m)^\s*pki\s+("[^"\n]*"|\S+)\s+cert\b', text)))
+
+
+def with_submission(text: str, pki: str, table: str) -> str:
+    """Doors for users where the file listens to strangers: 465 and 587, a login within TLS, senders bound to it.
+
+    A listener there that takes no logins within TLS gives way; one that does stays as it is.
+    """
+    lines: list[str] = []
+    present = [line for line in public_listeners(text) if _takes_logins(line)]
+    for line in logical_lines(text):
+        found = _LISTEN.match(line)
+        port = listen_port(line) if found and line in public_listeners(text) else 0
+        if port in _DOORS and line not in present:
+            lines += ["# auditor: " + part for part in line.splitlines()]
+            continue
+        lines.append(line)
+        if found and port == 25:
+            named = re.search(r'\bhostname\s+("[^"]*"|\S+)', found["rest"])
+            for door, security in _DOORS.items():
+                if not any(listen_port(one) == door and _LISTEN.match(one)["where"] == found["where"] for one in present):
+                    lines.append(
+                        f'listen on {found["where"]} port {door} {security} pki "{pki}"{" " + named.group() if named else ""}'
+                        f' protocols "tlsv1.2,tlsv1.3" auth senders <{SENDERS}>'
+                    )
+    head = f"table {SENDERS} file:{table}"
+    out = "\n".join(lines) + "\n"
+    if f"<{SENDERS}>" in out and not re.search(rf"(?m)^\s*table\s+{SENDERS}\b", out):
+        at = re.search(r"(?m)^\s*listen\b", out)
+        out = out[: at.start()] + head + "\n" + out[at.start() :] if at else out
+    return _with_relay_after_login(out)
+
+
+def _with_relay_after_login(text: str) -> str:
+    """The rule that sends users' mail on, last, so that mail for this host's own domains is delivered before it."""
+    relays = relay_actions(text)
+    for line in logical_lines(text):
+        words = _words(_CONTINUED.sub(" ", line))
+        if words[:1] == ["match"] and "auth" in words and _any_destination(words) and words[-1] in relays:
+            return text
+    action = next((one for one in ("relay", *sorted(relays)) if one in relays), "auditor-relay")
+    made = "" if relays else f'action "{action}" relay\n'
+    return f'{text}{made}match auth from any for any action "{action}"\n'

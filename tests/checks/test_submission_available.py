@@ -1,6 +1,13 @@
 from dataclasses import replace
 
-from auditor.model import Declared, Reason, Status
+import pytest
+
+from auditor.checks import submission_available
+from auditor.evidence.mta import Mta
+from auditor.evidence.mta_package import MtaPackage
+from auditor.evidence.roles import HostRoles, Role
+from auditor.evidence.smtp import SubmissionSessions
+from auditor.model import Declared, Failed, Reason, Status, Unavailable
 from auditor.net import CannotLook
 from tests.mail_server import MailServer, network
 from tests.scanning import HOST, find
@@ -39,3 +46,23 @@ async def test_a_filtered_port_is_unknown():
     filtered = CannotLook(Reason.TIMEOUT, "no answer")
     finding = await find("submission-available", network(p587=filtered), host=SERVES_USERS)
     assert (finding.status, finding.reason) == (Status.UNKNOWN, Reason.TIMEOUT)
+
+
+SUBMISSION = HostRoles(roles=(Role.SUBMISSION,), declared=True)
+OLD, NEW = (
+    MtaPackage(mta=Mta.OPENSMTPD, program="/usr/sbin/smtpd", package="opensmtpd", version=version)
+    for version in ("6.8.0p2-4+b4", "7.6.0p1-1")
+)
+
+
+def test_a_program_that_breaks_every_handshake_is_no_work_for_the_playbook():
+    verdict = submission_available.judge(SUBMISSION, SubmissionSessions(doors=()), OLD)
+    assert isinstance(verdict, Failed)
+    assert "bookworm-backports" in (verdict.by_hand or "")
+
+
+@pytest.mark.parametrize("package", [NEW, Unavailable(Reason.NOT_CONSENTED, "nobody looked inside")])
+def test_any_other_program_is(package):
+    verdict = submission_available.judge(SUBMISSION, SubmissionSessions(doors=()), package)
+    assert isinstance(verdict, Failed)
+    assert verdict.by_hand is None

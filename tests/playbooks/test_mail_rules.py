@@ -102,7 +102,7 @@ def test_doors_for_users_keep_the_names_that_master_cf_has_for_them():
     assert rules.submission_services(["smtp/inet", "smtps/inet"]) == {
         "submission/inet": "submission inet n - y - - smtpd"
     }
-    options = rules.submission_options(["smtps/inet"], "private/auth")
+    options = rules.submission_options(["smtps/inet"], "private/auth", "regexp:/etc/postfix/owners")
     assert options["smtps/inet/smtpd_tls_wrappermode"] == "yes"
     assert options["submission/inet/smtpd_tls_security_level"] == "encrypt"
     assert options["submission/inet/smtpd_relay_restrictions"] == "permit_sasl_authenticated,reject"
