@@ -28,12 +28,13 @@ options:
   defines: {description: m4 definitions by name, type: dict, default: {}}
   submission: {description: "users log in at 465 and 587, {bare_smtp: and no longer at 25}", type: dict, default: {}}
   substitute: {description: pattern and replacement within sendmail.mc, type: dict, default: {}}
+  limits: {description: "ClientConn and ClientRate of the access map: what one client may hold, and open in a window", type: dict, default: {}}
   narrow: {description: relay permits for networks outside of trusted are commented out, type: bool, default: false}
   trusted: {description: networks that may relay, type: list, elements: str, default: []}
   files: {description: tables such as /etc/mail/access, type: list, elements: dict, default: []}
   forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
-author: [The auditor project]
   opens: {description: ports at which users must be able to log in afterwards, type: list, elements: int, default: []}
+author: [The auditor project]
 """
 EXAMPLES = """
 - sendmail_config:
@@ -62,9 +63,9 @@ def edited(text: str, params: dict) -> str:
     for name, line in params["features"].items():
         if not re.search(rf"(?m)^[ \t]*(?:FEATURE|INPUT_MAIL_FILTER|DAEMON_OPTIONS|TRUST_AUTH_MECH)\(`?{re.escape(name)}", text):
             text = _before_mailers(text, line)
-    return text
     if params["submission"]:
         text = with_senders(with_doors(text, bare_smtp=params["submission"]["bare_smtp"]))
+    return text
 
 
 def _before_mailers(text: str, line: str) -> str:
@@ -100,6 +101,22 @@ def narrowed(text: str, trusted: list[str]) -> str:
     return re.sub(r"(?im)^(?P<tag>(?:connect|from|to):)?(?P<key>[^\s#]+)(?:[ \t]+(?P<value>\w+))?[ \t]*$", decide, text)
 
 
+def limited(text: str, limits: dict[str, Any]) -> str:
+    """An access map in which every client has these limits, this host's own programs none; a limit that is there stays, 0 is none."""
+    for name, number in limits.items():
+        found = re.search(rf"(?im)^{name}:[ \t]+(?P<number>\S+)[ \t]*$", text)
+        if found and found["number"] != "0":
+            continue
+        if found:
+            text = text[: found.start()] + f"{name}:\t\t\t{number}" + text[found.end() :]
+            continue
+        text += "" if text.endswith("\n") or not text else "\n"
+        for near in ("127", "IPv6:::1"):
+            text += "" if re.search(rf"(?im)^{name}:{re.escape(near)}[ \t]", text) else f"{name}:{near}\t\t0\n"
+        text += f"{name}:\t\t\t{number}\n"
+    return text
+
+
 def build(text: str) -> tuple[str, str]:
     """sendmail.cf from sendmail.mc, as Debian's Makefile makes it, and what m4 said of an error."""
     with tempfile.TemporaryDirectory(prefix="auditor-sendmail-") as scratch:
@@ -124,10 +141,13 @@ def main() -> None:
             "features_off": {"type": "list", "elements": "str", "default": []},
             "features": {"type": "dict", "default": {}},
             "defines": {"type": "dict", "default": {}},
+            "submission": {"type": "dict", "default": {}},
             "substitute": {"type": "dict", "default": {}},
+            "limits": {"type": "dict", "default": {}},
             "narrow": {"type": "bool", "default": False},
             "trusted": {"type": "list", "elements": "str", "default": []},
             "forgo": {"type": "list", "elements": "str", "default": []},
+            "opens": {"type": "list", "elements": "int", "default": []},
         },
         supports_check_mode=True,
     )
@@ -135,19 +155,20 @@ def main() -> None:
     source = change.content(SOURCE)
     wanted = edited(source, module.params)
     put_files(change, module.params["files"])
+    if module.params["limits"]:
+        access = "/etc/mail/access"
+        change.put(access, limited(change.content(access), module.params["limits"]).encode("utf-8", "surrogateescape"))
     if module.params["narrow"]:
         for table in ("/etc/mail/access", "/etc/mail/relay-domains"):
             if Path(table).exists():
                 change.put(table, narrowed(change.content(table), module.params["trusted"]).encode("utf-8", "surrogateescape"))
     change.apply = [["systemctl", "try-restart", "sendmail.service"]]
     if wanted != source:
-            "submission": {"type": "dict", "default": {}},
         present, complaint = build(source)
         if not complaint and rules(present) != rules(change.content(BUILT)):
             complaint = "sendmail.cf is not what sendmail.mc makes: it was edited by hand; merge it into sendmail.mc first"
         made, broken = build(wanted)
         if complaint or broken:
-            "opens": {"type": "list", "elements": "int", "default": []},
             module.fail_json(msg=f"{change.what}: not done, nothing was changed: {complaint or broken}")
         change.put(SOURCE, wanted.encode("utf-8", "surrogateescape"))
         change.put(BUILT, made.encode("utf-8", "surrogateescape"), derived=True)

@@ -129,6 +129,26 @@ def test_a_change_that_breaks_mail_is_undone_by_its_own_probe(stage, tmp_path: P
     assert 25 in host.listening()
 
 
+def test_a_sendmail_without_limits_for_one_client_gets_them_and_keeps_the_admins_own(stage):
+    host, ansible = stage("trixie", "sendmail")
+    host.sh(
+        "cd /etc/mail; sed -i -e '/^FEATURE(.conncontrol/d' -e '/^FEATURE(.ratecontrol/d' sendmail.mc; m4 sendmail.mc > sendmail.cf; "
+        "sed -i -e '/^ClientConn:/d' -e 's/^ClientRate:[[:space:]].*/ClientRate:\\t7/' access; make -s; systemctl restart sendmail"
+    )
+    assert ansible.run("connection-limits")[1] == 1
+    limits = host.sh("makemap -u hash /etc/mail/access | grep -i '^client'").splitlines()
+    assert {"clientconn:\t10", "clientrate:\t7", "clientconn:127\t0"} <= set(limits)
+    assert ansible.run("connection-limits")[1] == 0
+
+    greet = (
+        "import socket, sys\n"
+        "for _ in range(9):\n"
+        "    with socket.create_connection((sys.argv[1], 25), 20) as s: print(s.recv(3).decode())\n"
+    )
+    done = ansible.lab.attacker.run([sys.executable, "-c", greet, host.v4])
+    assert done.stdout.split() == ["220"] * 7 + ["421"] * 2, "seven in a window, as the admin has it"
+
+
 def test_a_host_that_is_only_to_be_scanned_is_refused_untouched(stage):
     host, ansible = stage("trixie", "postfix")
     before = host.sh(CONFIGURATION)
