@@ -143,6 +143,7 @@ def _declared(declared: Declared | None) -> dict[str, str]:
         "mail_canary": declared.canary or "",
         "mail_admin_networks": " ".join(declared.admin_networks),
         "mail_log_host": declared.log_host or "",
+        "mail_domains": " ".join(declared.domains),
         "contact": contacts.get("oncall", contacts.get("owner", "")),
         "mail_limit_per_hour": str(dict(declared.limits).get("per_hour", "")),
     }

@@ -9,12 +9,13 @@ from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Final
 
+from auditor.evidence.contacts import has_phone, mail_domains
 from auditor.runbook.book import key
 from auditor.runbook.clock import Instant
 from auditor.runbook.desk import Desk
 from auditor.runbook.display import escaped
 from auditor.runbook.format import Step
-from auditor.runbook.shell import PLACEHOLDER
+from auditor.runbook.shell import PLACEHOLDER, names
 from auditor.runbook.state import Progress, State
 from auditor.runbook.values import seconds
 from auditor.runbook.vocabulary import LANGUAGES, MESSAGE_FIELDS
@@ -75,6 +76,18 @@ def fill(text: str, known: Mapping[str, str]) -> tuple[str, list[str]]:
     return PLACEHOLDER.sub(lambda found: one(found[1]), text), blanks
 
 
+def dead_end(values: Mapping[str, str]) -> str:
+    """The domain of the mailbox named as contact when this very platform serves it, and no telephone stands beside it; else ''.
+
+    Customers of report 004 wrote to a support address on the service that was down, and nobody learned of it.
+    """
+    contact = values.get("contact", "")
+    canary = values.get("mail_canary", "").rpartition("@")[2]
+    ours = {*values.get("mail_domains", "").split(), canary.lower(), values.get("host", "").lower()}
+    named = mail_domains(contact)
+    return named[0] if named and not has_phone(contact) and set(named) <= ours else ""
+
+
 def send(desk: Desk, step: Step) -> Outcome:
     """Show the filled message, keep it, and ask whether it was sent, and how."""
     language = desk.state.values.get("language", LANGUAGES[0])
@@ -92,6 +105,12 @@ def send(desk: Desk, step: Step) -> Outcome:
     kept = desk.incident.store(desk.incident.next_name(f"{name}.{language}", ".txt"), message.encode())
     for line in message.splitlines():
         desk.say(f"  | {escaped(line)}")
+    useless = dead_end({**desk.state.values, "host": desk.state.host}) if "contact" in names(text) else ""
+    if useless:
+        desk.say(
+            f"  ! The contact in this message is a mailbox of {escaped(useless)}, and this incident is about the host that "
+            "takes its mail: whoever is hit cannot reach you. Name a telephone or a mailbox elsewhere."
+        )
     desk.say(f"  kept as {kept.p}" + (f"; still blank: {', '.join(blanks)}" if blanks else ""))
     if not desk.ask.yes(f"{step.id}.sent", f"Was {name} sent (with every blank filled in or struck out)?"):
         return Outcome.failed("not sent")
@@ -101,7 +120,13 @@ def send(desk: Desk, step: Step) -> Outcome:
     desk.incident.record(
         "comms",
         desk.place(step),
-        {"template": name, "language": language, "channel": channel, "blank": blanks},
+        {
+            "template": name,
+            "language": language,
+            "channel": channel,
+            "blank": blanks,
+            **({"contact_served_here": useless} if useless else {}),
+        },
         (kept,),
     )
     return Outcome.ok(f"sent over {channel}")

@@ -14,6 +14,7 @@ from auditor.runbook.state import State
 from auditor.runbook.world import Outcome
 from auditor.transport.remote import LIMIT, Program, Ran, Sink
 from tests.lab.machine import Host
+from tests.lab.watching import unit_of
 
 BOOKS: Final = Path(__file__).parents[2] / "runbooks"
 DEBIAN: Final = {"bookworm": 12, "trixie": 13}
@@ -49,6 +50,7 @@ class Follower:
 
     def __init__(self, host: Host, release: str, book: str, **values: str) -> None:
         self.host, self.debian, self.values = host, DEBIAN[release], VALUES | values
+        self.values.setdefault("units", f"{unit_of(release, host.mta)}.service")
         self.steps = self.steps_of(book)
 
     @staticmethod

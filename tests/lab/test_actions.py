@@ -15,6 +15,7 @@ from tests.lab.fixtures import COMBINATIONS, MailHosts
 from tests.lab.follower import BOOKS, DEBIAN, Follower
 from tests.lab.machine import Host
 from tests.lab.net import RESOLVERS
+from tests.lab.test_account import waiting
 from tests.lab.watching import unit_of, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.trial("not run as a whole since the blocks were moved and mended")]
@@ -42,6 +43,11 @@ def changes(release: str, mta: str) -> Iterator[tuple[str, Step]]:
                 not words.when or condition.holds(condition.parse(words.when), facts.get) is not False
             ):
                 yield book, step
+
+
+def again(step: Step, release: str, mta: str) -> bool:
+    """Whether a second attempt is worth its seconds: on one release, and on the other where that has its own commands."""
+    return release == "bookworm" or text(step, "bookworm", mta) != text(step, "trixie", mta)
 
 
 def text(step: Step, release: str, mta: str) -> str:
@@ -89,8 +95,9 @@ def tried(host: Host, release: str, book: str, step: Step) -> str:
         "systemctl reset-failed"
     )  # nobody restarts a mail program six times in ten seconds, as this test does
     try:
-        follower.must(step.id, Use.DO)
-        follower.must(step.id, Use.DO)
+        times = 2 if again(step, release, host.mta) else 1
+        for _ in range(times):
+            follower.must(step.id, Use.DO)
         if follower.has(step.id, Use.VERIFY):
             wait_for(
                 lambda: follower.run(step.id, Use.VERIFY).returncode == 0, "its verify block", seconds=30
@@ -102,8 +109,8 @@ def tried(host: Host, release: str, book: str, step: Step) -> str:
         if "systemctl mask" in text(step, release, host.mta):
             host.run(f"systemctl start {unit_of(release, host.mta)} dovecot")
             assert step.id not in SEEN or SEEN[step.id](host), "somebody else starts it again"
-        follower.must(step.id, Use.UNDO)
-        follower.must(step.id, Use.UNDO)
+        for _ in range(times):
+            follower.must(step.id, Use.UNDO)
         wait_for(lambda: not differences(before, state(host)), "the state of before", seconds=30)
     except AssertionError as error:
         left = differences(before, state(host))
@@ -142,12 +149,13 @@ def enqueue(host: Host) -> None:
 
 
 @pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
-def test_held_mail_stays_in_a_queue_run_and_the_hold_leaves_no_trace(
+def test_held_mail_stays_in_a_queue_run_and_goes_only_when_it_is_named(
     mail_host: MailHosts, release: str, mta: str
 ):
     host = mail_host(release, mta)
     follower = Follower(host, release, "open-relay")
     before = state(host)
+    assert waiting(host) == 0
     if mta == "exim4":  # its hold is a rule for domains, so it meets what comes after it too
         follower.must("hold-all", Use.DO)
     enqueue(host)
@@ -164,3 +172,14 @@ def test_held_mail_stays_in_a_queue_run_and_the_hold_leaves_no_trace(
     assert re.search(r"b1@(\[192\.0\.2\.77\]|foreign\.example)", queued(host))
     follower.must("hold-all", Use.UNDO)
     wait_for(lambda: not differences(before, state(host)), "the state of before", seconds=30)
+    follower.must("purge", Use.DO, host.sh(IDS[mta]))
+    wait_for(lambda: waiting(host) == 0, "an empty queue")
+    wait_for(lambda: 25 in host.listening(), "port 25", seconds=30)
+
+
+IDS = {
+    "postfix": """postqueue -j | sed -n 's/.*"queue_id": "\\([0-9A-Za-z]*\\)".*/\\1/p'""",
+    "exim4": "exipick -i",
+    "opensmtpd": "smtpctl show queue | cut -d '|' -f 1",
+    "sendmail": "find /var/spool/mqueue -name '[hq]f*' -printf '%f\\n' | cut -c 3-",
+}

@@ -1,23 +1,27 @@
-"""What the runbooks print for restarting, shutting, loading and looking, run on real mail hosts."""
+"""What the runbooks print and cannot take back, on real mail hosts: restarting, loading, letting go, and only looking."""
 
 import ssl
+from collections.abc import Iterator
 
 import pytest
 
-from auditor.runbook.format import Kind, Use
-from auditor.runbook.state import Progress
+from auditor.runbook.format import Kind, Step, Use
+from auditor.runbook.shell import acts
 from tests.lab.fixtures import COMBINATIONS, MailHosts
-from tests.lab.follower import BOOKS, Follower
+from tests.lab.follower import BOOKS, DEBIAN, Follower
+from tests.lab.incident import started_by_hand
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.profile import LOGIN, PASSWORD
-from tests.lab.test_account import SUBMISSION, answers, submission
-from tests.lab.watching import listener, session, unit_of, wait_for
+from tests.lab.test_account import SUBMISSION, answers, program, submission, waiting
+from tests.lab.watching import CANARY, Box, listener, session, unit_of, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.trial("only parts of the eight hosts were seen green")]
-FRAGMENTS = {"FORMAT", "frame"}
-ACTS = {"end-sessions", "restart", "release", "load"}
-"""Steps without a way back that change something; they have tests of their own."""
+VALUES = {
+    "good_resolver": "192.0.2.11",
+    "duty_mailbox": "admin@localhost",
+    "mail_canary": "admin@example.org",
+}
 CERTIFICATES = {
     "postfix": ("/etc/ssl/certs/cert.pem", "/etc/ssl/private/key.pem"),
     "exim4": ("/etc/exim4/exim.crt", "/etc/exim4/exim.key"),
@@ -36,13 +40,17 @@ def in_unit(host: Host, release: str) -> bool:
 def test_a_mail_program_that_was_started_by_hand_goes_back_into_its_unit(
     mail_host: MailHosts, release: str, mta: str
 ):
-    host = mail_host(release, mta, "weak")
-    assert not in_unit(host, release)
-    try:
-        Follower(host, release, "silent-failure").must("restart", Use.DO)
-        wait_for(lambda: in_unit(host, release), "a listener in the unit")
-    finally:
-        host.fresh()
+    host = mail_host(release, mta)
+    for book, step in (("silent-failure", "restart"), ("open-relay", "adopt")):
+        follower = Follower(host, release, book)
+        host.run("systemctl reset-failed")
+        started_by_hand(host)
+        assert not in_unit(host, release)
+        follower.must(step, Use.DO)
+        wait_for(lambda: in_unit(host, release), f"a listener in the unit after {step}", seconds=30)
+    pid = listener(host)
+    Follower(host, release, "open-relay").must("adopt", Use.DO)
+    assert listener(host) == pid, "what lives in its unit is left alone"
 
 
 @pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
@@ -55,41 +63,33 @@ def test_a_supervised_mail_program_that_is_killed_once_comes_back(
     wait_for(lambda: listener(host) not in {"", before} and in_unit(host, release), "port 25", seconds=30)
 
 
-@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
-def test_mailboxes_and_mail_are_shut_when_a_disk_is_lost_and_open_again(
-    mail_host: MailHosts, release: str, mta: str
-):
-    host = mail_host(release, mta)
-    follower = Follower(host, release, "storage-loss")
-    before = host.listening()
-    for step in ("stop-mailboxes", "stop-accepting"):
-        follower.must(step, Use.DO)
-        follower.must(step, Use.DO)
-    wait_for(lambda: not {25, 143, 993} & host.listening(), "closed ports")
-    host.run(f"systemctl start {unit_of(release, mta)} dovecot")
-    assert not {25, 143, 993} & host.listening()
-    for step in ("stop-accepting", "stop-mailboxes"):
-        follower.must(step, Use.UNDO)
-        follower.must(step, Use.UNDO)
-    wait_for(lambda: host.listening() == before, f"ports {before}")
-
-
 @pytest.mark.parametrize(("release", "mta"), SUBMISSION)
 def test_a_new_certificate_is_served_after_it_was_loaded(
     lab: Lab, mail_host: MailHosts, release: str, mta: str
 ):
     host = mail_host(release, mta, "hardened")
     new = lab.authority.issue(host.name, host.v4, host.v6)
-    try:
-        for path, text in zip(CERTIFICATES[mta], (new.certificate, new.key), strict=True):
-            host.sh(f"cat > {path} <<'END'\n{text}END")
+    old = [host.read(path) for path in CERTIFICATES[mta]]
+    assert served(lab, host) != first(new.certificate)
+    for texts in ((new.certificate, new.key), old):
+        for path, text in zip(CERTIFICATES[mta], texts, strict=True):
+            host.sh(f"cat > {path} <<'END'\n{text.strip()}\nEND")
+        host.run("systemctl reset-failed")
         Follower(host, release, "keys").must("load", Use.DO)
-        wait_for(lambda: answers(lab, host), "port 465")
-        with submission(lab, host) as smtp:
-            served = ssl.DER_cert_to_PEM_cert(smtp.sock.getpeercert(binary_form=True))
-        assert served.strip() == new.certificate.strip()[: len(served.strip())]
-    finally:
-        host.fresh()
+        wait_for(lambda: answers(lab, host), "port 465", seconds=30)
+        wanted = first(texts[0])
+        wait_for(lambda wanted=wanted: served(lab, host) == wanted, "the certificate on the disk")
+
+
+def first(chain: str) -> str:
+    """The first certificate of a file, which is the server's own."""
+    return "".join(chain.partition("-----END CERTIFICATE-----")[0].split())
+
+
+def served(lab: Lab, host: Host) -> str:
+    with submission(lab, host) as smtp:
+        assert smtp.sock is not None
+        return first(ssl.DER_cert_to_PEM_cert(smtp.sock.getpeercert(binary_form=True)))
 
 
 @pytest.mark.parametrize(("release", "mta"), SUBMISSION)
@@ -101,10 +101,6 @@ def test_the_account_that_sends_is_found_in_the_log(lab: Lab, mail_host: MailHos
         smtp.sendmail(alice, [f"postmaster@{host.domain}"], f"From: <{alice}>\r\n\r\nhello\r\n")
     follower = Follower(host, release, "outbound-spam")
     wait_for(lambda: LOGIN in follower.must("top-sender", Use.DO), "the login among the senders")
-    assert follower.probe("outbound.quiet", limit="50").result is Progress.OK
-    loud = follower.probe("outbound.quiet", limit="0")
-    assert loud.result is Progress.FAILED
-    assert LOGIN in loud.detail
 
 
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
@@ -116,39 +112,83 @@ def test_the_client_of_a_message_is_found_in_the_journal(lab: Lab, mail_host: Ma
     wait_for(lambda: lab.vantage.v4 in follower.must("who", Use.DO), "the client in the journal")
 
 
+def looks(release: str, mta: str) -> Iterator[tuple[str, Step]]:
+    """Every step whose commands for this platform change nothing."""
+    for book in sorted(path.stem for path in BOOKS.glob("[a-z]*.md") if path.stem != "frame"):
+        for step in Follower.steps_of(book).values():
+            block = step.shell(Use.DO, mta, DEBIAN[release])
+            if step.words.kind is Kind.COMMAND and block is not None and not list(acts(block.text)):
+                yield book, step
+
+
 @pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
 def test_every_command_that_only_looks_runs_to_its_end(mail_host: MailHosts, release: str, mta: str):
     host = mail_host(release, mta)
     failed, ran = [], 0
-    for book in sorted(path.stem for path in BOOKS.glob("*.md") if path.stem not in FRAGMENTS):
-        follower = Follower(host, release, book, **VALUES)
-        for step in follower.steps.values():
-            looks = step.words.kind is Kind.COMMAND and step.words.idempotent and step.id not in ACTS
-            if looks and not follower.has(step.id, Use.UNDO) and follower.has(step.id, Use.DO):
-                ran += 1
-                done = follower.run(step.id, Use.DO)
-                if done.returncode:
-                    failed.append(f"{book} {step.id}: exit {done.returncode} {done.stderr}")
+    for book, step in looks(release, mta):
+        ran += 1
+        done = Follower(host, release, book, **VALUES).run(step.id, Use.DO)
+        if done.returncode or "not found" in done.stderr:
+            failed.append(f"{book} {step.id}: exit {done.returncode} {done.stderr}")
     assert failed == []
-    assert ran >= 10
-
-
-VALUES = {"good_resolver": "192.0.2.11", "duty_mailbox": "admin", "mail_canary": "admin@example.org"}
+    assert ran >= 15
 
 
 @pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
 def test_role_addresses_are_made_taken_and_taken_back(lab: Lab, mail_host: MailHosts, release: str, mta: str):
     host = mail_host(release, mta)
-    follower = Follower(host, release, "contacts", duty_mailbox="admin@localhost")
-    before = host.run(["cat", "/etc/aliases"]).stdout
-    follower.must("create", Use.DO)
-    follower.must("create", Use.DO)
-    follower.must("create", Use.VERIFY)
-    follower.must("look", Use.DO)
-    with session(lab, host.v4) as smtp:
-        assert smtp.mail("audit@vantage.example")[0] == 250
-        roles = ("postmaster", "abuse", "hostmaster", "security")
-        assert [smtp.rcpt(f"{role}@{host.domain}")[0] for role in roles] == [250] * 4
-    follower.must("create", Use.UNDO)
-    follower.must("create", Use.UNDO)
-    assert host.run(["cat", "/etc/aliases"]).stdout == before
+    follower = Follower(host, release, "contacts", **VALUES)
+    found = host.read("/etc/aliases")
+    roles = ("postmaster", "abuse", "hostmaster", "security")
+    try:
+        host.sh("sed -i -E '/^(postmaster|abuse|hostmaster|security):/d' /etc/aliases")
+        before = host.read("/etc/aliases")
+        follower.must("create", Use.DO)
+        follower.must("create", Use.DO)
+        follower.must("create", Use.VERIFY)
+        assert f"abuse: {VALUES['duty_mailbox']}" in host.read("/etc/aliases")
+        with session(lab, host.v4) as smtp:
+            assert smtp.mail("audit@vantage.example")[0] == 250
+            assert [smtp.rcpt(f"{role}@{host.domain}")[0] for role in roles] == [250] * 4
+        follower.must("create", Use.UNDO)
+        follower.must("create", Use.UNDO)
+        assert host.read("/etc/aliases") == before
+    finally:
+        host.write("/etc/aliases", found)
+        host.run(
+            {"opensmtpd": "smtpctl update table aliases", "exim4": "true"}.get(mta, "newaliases"), check=True
+        )
+
+
+SHUT = {
+    "postfix": "postconf -e defer_transports=smtp\npostfix reload",
+    "opensmtpd": "smtpctl pause mta",
+    "exim4": "true",
+    "sendmail": "true",
+}
+OPEN = {"postfix": "postconf -X defer_transports\npostfix reload", "opensmtpd": "smtpctl resume mta"}
+"""So that mail waits at this host, as it does after a fault: Exim and Sendmail are told so with the message."""
+
+
+@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
+def test_delayed_mail_goes_when_a_runbook_lets_it_go(
+    canary: Box, mail_host: MailHosts, release: str, mta: str
+):
+    host = mail_host(release, mta)
+    sender = f"root@{host.domain}"
+    later = {"exim4": "sendmail -odq"}.get(mta, program(mta))
+    for book, step in (("name-resolution", "drain"), ("storage-loss", "drain"), ("open-relay", "release")):
+        mark = f"{book}-{release}-{mta}"
+        follower = Follower(host, release, book)
+        host.sh(SHUT[mta])
+        host.sh(f"printf 'Subject: {mark}\\n\\nx\\n' | {later} -f {sender} {CANARY}")
+        wait_for(lambda: waiting(host) > 0, "a message in the queue")
+        if mta == "postfix" and step == "drain":
+            wait_for(lambda: '"queue_name": "deferred"' in host.sh("postqueue -j"), "a deferred message")
+        elif mta == "postfix":
+            Follower(host, release, book).must("hold-all", Use.DO)
+            Follower(host, release, book).must("hold-all", Use.UNDO)
+        host.sh(OPEN.get(mta, "true"))
+        follower.must(step, Use.DO)
+        follower.must(step, Use.DO)
+        wait_for(lambda want=mark: canary.has(want), f"the mail that {book} lets go", seconds=30)

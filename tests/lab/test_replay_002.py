@@ -32,20 +32,9 @@ OPENED = {
 HOSTS = [
     ("bookworm", "postfix", False),
     ("bookworm", "exim4", True),
-    pytest.param(
-        *("bookworm", "opensmtpd", True),
-        marks=pytest.mark.trial("seen green once, and red once since the runbook was changed"),
-    ),
-    pytest.param(
-        *("bookworm", "sendmail", True),
-        marks=pytest.mark.trial(
-            "seen as far as the accounting, and not since that leaves abandoned mail out"
-        ),
-    ),
-    pytest.param(
-        *("trixie", "postfix", False),
-        marks=pytest.mark.trial("not seen yet: the rules are flushed in the middle, and Debian 13"),
-    ),
+    ("bookworm", "opensmtpd", True),
+    ("bookworm", "sendmail", True),
+    ("trixie", "postfix", False),
 ]
 """Release, mail program, whether somebody started it in a shell: systemd then stops and starts nothing."""
 

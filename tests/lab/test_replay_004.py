@@ -1,4 +1,4 @@
-"""Replay of report 004: a policy service that was started by hand dies; the greeting stays green and no recipient is taken."""
+"""Replay of report 004: a policy service started by hand dies; the greeting stays green, and support is as dead as the rest."""
 
 import time
 from collections.abc import Iterator
@@ -64,8 +64,18 @@ def test_a_helper_that_died_unseen_is_found_and_comes_back_by_itself_ever_after(
 ):
     """Given a policy service outside its unit that dies, when the runbook is followed, then it dies again without harm."""
     host = filtered
-    desk = Desk(lab, host, tmp_path, ANSWERS, mail_helpers=["policy-helper.service"])
-    before = desk.scan("helpers-supervised", "smtp-transaction-completes")
+    support = f"support@{host.domain}"
+    desk = Desk(
+        lab,
+        host,
+        tmp_path,
+        ANSWERS | {"frame-declare": {"contact": support}},
+        mail_helpers=["policy-helper.service"],
+        mail_contacts={"oncall": {"mail": support}},
+    )
+    before = desk.scan("helpers-supervised", "smtp-transaction-completes", "contacts-independent")
+    assert before["contacts-independent"]["status"] == "failed", before
+    assert before["contacts-independent"]["runbook"] == "contacts"
     assert before["helpers-supervised"]["status"] == "failed", before
     assert before["smtp-transaction-completes"]["status"] == "passed", before
 
@@ -77,8 +87,13 @@ def test_a_helper_that_died_unseen_is_found_and_comes_back_by_itself_ever_after(
     assert broken["status"] == "failed", broken
     assert broken["runbook"] == "silent-failure"
 
+    complaint = send(lab.vantage, host, support)
+    assert "451" in complaint.stderr, "what a customer writes to support waits where it was written"
+
     desk.open("silent-failure")
     desk.follow({"silent-failure/stage": "what this runbook was opened for"})
+    sent = {one["step"]: one["data"] for one in desk.entries() if one["kind"] == "comms"}
+    assert sent["opening"]["contact_served_here"] == host.domain, "the message says so before it goes"
 
     host.kill9(int(host.sh(PID)))
     killed = time.monotonic()
@@ -87,3 +102,10 @@ def test_a_helper_that_died_unseen_is_found_and_comes_back_by_itself_ever_after(
         time.sleep(0.5)
     assert host.sh(f"cat /proc/$({PID})/cgroup").strip().endswith("/policy-helper.service")
     assert "bounced 0" in desk.balance()
+
+    moved = Desk(
+        lab, host, tmp_path, ANSWERS, mail_contacts={"oncall": {"mail": "support@elsewhere.example"}}
+    )
+    lab.zone("elsewhere.example", ["@ MX 10 mx", "mx A 203.0.113.79"])
+    after = moved.scan("contacts-independent")["contacts-independent"]
+    assert after["status"] == "passed", after

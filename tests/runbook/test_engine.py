@@ -488,6 +488,35 @@ def test_a_message_shows_its_blanks_and_a_person_sends_it(tmp_path):
     assert "still blank: services, contact" in "\n".join(site.said)
 
 
+@pytest.mark.parametrize(
+    ("contact", "warned"),
+    [
+        ("support@example.org", True),
+        ("ann@canary.example", True),
+        ("support@example.org, +44 20 7946 0000", False),
+        ("support@example.net", False),
+        ("support@example.org or ann@example.net", False),
+        ("+44 20 7946 0000", False),
+    ],
+)
+def test_a_contact_that_the_broken_platform_serves_is_told_before_the_message_goes(tmp_path, contact, warned):
+    site = Site(tmp_path, runbook(step("tell", "kind: comms\nrole: comms\ntemplate: COM-1")))
+    (site.books / "templates").mkdir()
+    (site.books / "templates/COM-1.en.md").write_text("Subject: x\n\nCall {{ contact }}.\n")
+    values = {
+        "contact": contact,
+        "mail_domains": "example.com example.org",
+        "mail_canary": "x@canary.example",
+    }
+    with site.incident() as incident:
+        incident.record("values", data={"values": values})
+    assert site.run_all() == [("tell", Progress.OK)]
+    assert ("whoever is hit cannot reach you" in "\n".join(site.said)) is warned
+    with site.incident() as incident:
+        sent = [entry.data for entry in incident.journal.entries if entry.kind == "comms"]
+    assert ["contact_served_here" in data for data in sent] == [warned]
+
+
 def test_ways_back_by_hand_and_by_playbook(tmp_path):
     text = runbook(
         step(
