@@ -63,6 +63,7 @@ _ACTS: Final = re.compile(
     r"\bsystemctl\s+(\S+\s+)*(start|stop|restart|reload|try-restart|enable|kill|reset-failed)\b"
     r"|\bpostfix\s+(start|stop|reload|flush|abort)\b|\bpostsuper\b|\bpostqueue\s+-[ifs]|\bexim4?\s+(\S+\s+)*-M(?!v)"
     r"|\bsendmail(-mta)?\s+(?!-bp)(\S+\s+)*-[qQ]|\bsmtpctl\s+(pause|resume|schedule|remove|update)\b|\bnewaliases\b|\bss\s+-\w*K"
+    r"|\bapt(-get)?\s+(\S+\s+)*(install|update|upgrade|full-upgrade|dist-upgrade|remove|purge)\b"
     r"|\bdoveadm\s+(kick|reload|stop|expunge)\b|(^|[;|&({]|\b(then|else|do|xargs))\s*(kill|rm|mv|cp|install|mkdir|touch|tee|make)\s"
 )
 _HEREDOC: Final = re.compile(r"(<<-?\s*['\"]?(\w+)['\"]?[^\n]*\n)(.*?\n)(?=\2(?:\n|$))", re.DOTALL)

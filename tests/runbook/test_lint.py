@@ -252,7 +252,7 @@ def test_what_leaves_no_trace_is_not(command):
     [
         "postfix reload", "systemctl restart x", "kill 5", "exim4 -Mf X", "exim4 -v -M X", "postsuper -h -", "postqueue -i X", "newaliases",
         "sendmail-mta -q", "sendmail-mta -QX -qR@", "smtpctl resume mta", "if x; then rm -f /x; fi", "doveadm kick alice", "ss -tnK dst 1",
-        "date > /x",
+        "date > /x", "apt-get -y -o a=b upgrade",
     ],
 )  # fmt: skip
 def test_what_does_more_than_look_is_seen(command):

@@ -8,13 +8,15 @@ from markdown_it import MarkdownIt
 
 from auditor.registry import check_ids, load
 from auditor.runbook import library
+from auditor.runbook.format import Danger, Kind, Use
 from auditor.runbook.lint import Surroundings, lint
 from auditor.runbook.parse import read
-from auditor.runbook.shell import PLACEHOLDER
-from auditor.runbook.vocabulary import LANGUAGES, MESSAGE_FIELDS, MESSAGES
+from auditor.runbook.shell import PLACEHOLDER, acts
+from auditor.runbook.vocabulary import LANGUAGES, MESSAGE_FIELDS, MESSAGES, PLATFORMS
 
 BOOKS = Path(__file__).parents[2] / "runbooks"
 TEMPLATES = BOOKS / "templates"
+LAB = Path(__file__).parents[1] / "lab"
 
 NAMES = {
     "frame", "open-relay", "outbound-spam", "host-compromise", "blocklisted", "warning-received", "destination-refuses",
@@ -90,6 +92,37 @@ def test_nothing_that_is_undone_after_a_while_stays_without_a_step_that_undoes_i
         and any(other.words.undo == step.words.undo and other.id in undone for other in steps)
     }
     assert temporary - undone - by_playbook == set()
+
+
+ONE_WAY = {
+    ("keys", "load"): "test_books", ("name-resolution", "drain"): "test_books", ("open-relay", "adopt"): "test_books",
+    ("open-relay", "purge"): "test_replay_002", ("open-relay", "release"): "test_books",
+    ("outbound-spam", "end-sessions"): "test_facts", ("outbound-spam", "purge"): "test_replay_000",
+    ("silent-failure", "helper"): "test_replay_004", ("silent-failure", "restart"): "test_books",
+    ("silent-failure", "kill-once"): "test_books", ("storage-loss", "drain"): "test_books",
+}  # fmt: skip
+"""Steps that act and have no way back, and the file that runs them on real hosts; test_actions.py runs all others."""
+OWN_COPY_OF_A_PLAYBOOK = {("maintenance-round", "patch")}
+"""Hosts of the laboratory reach no mirror: test_replay_003.py upgrades through the playbook that does the same."""
+
+
+def test_every_command_that_cannot_be_taken_back_is_run_on_real_hosts_by_name():
+    acting = {
+        (book.id, step.id)
+        for book in library.every(BOOKS)
+        for step in book.steps
+        if step.words.danger is not Danger.REVERSIBLE
+        and any(block.use is Use.DO and list(acts(block.text)) for block in step.shells)
+    }
+    assert acting - OWN_COPY_OF_A_PLAYBOOK == ONE_WAY.keys()
+    assert [name for name in ONE_WAY.values() if not (LAB / f"{name}.py").is_file()] == []
+
+
+@pytest.mark.parametrize("name", sorted(NAMES - {"frame"}))
+def test_commands_are_there_for_every_mail_program_of_both_releases(name):
+    book = read(BOOKS / f"{name}.md")
+    if any(step.words.kind is Kind.COMMAND for step in book.steps):
+        assert set(book.front.tested_on) == PLATFORMS
 
 
 def test_the_blocklist_table_marks_what_nobody_has_tried():
