@@ -163,6 +163,10 @@ def test_a_broken_rule_is_told(old, new, words):
     assert words in "\n".join(complaints(EXAMPLE.replace(old, new, 1)))
 
 
+def test_any_step_may_say_whether_it_is_done_on_each_host():
+    assert complaints(EXAMPLE.replace("witness: true", "witness: true\neach: incident", 1)) == []
+
+
 def test_a_platform_that_when_excludes_needs_no_block():
     text = EXAMPLE.replace("```sh {step=hold-all, mta=exim4}\necho held=1\n```", "")
     text = text.replace("```sh {undo=hold-all, mta=exim4}\ntrue\n```", "")
