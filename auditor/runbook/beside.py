@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from auditor.runbook.clock import Clock
+from auditor.runbook.folding import fold, key_of
 from auditor.runbook.incident import Incident
 from auditor.runbook.journal import NAME, NOWHERE, Attachment, Author, Entry, Journal, Place, digest, read
 from auditor.runbook.proof import anchor, others
-from auditor.runbook.state import Approval, fold, key_of
+from auditor.runbook.state import Approval
 
 
 class Beside(Incident):

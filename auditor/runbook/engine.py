@@ -6,12 +6,11 @@ The order never changes: `step.start` is on the disk, then the step acts, then `
 
 from typing import Any
 
-from auditor.runbook import consent, deeds, verifying
-from auditor.runbook.book import applies, collect, following, key, missing, open_ends, unchanged
+from auditor.runbook import consent, deeds, leading, verifying
+from auditor.runbook.book import applies, following, key, missing, open_ends, unchanged
 from auditor.runbook.desk import Desk, NotPossible, heading
 from auditor.runbook.display import escaped
 from auditor.runbook.format import Danger, Kind, Option, Step
-from auditor.runbook.journal import Place
 from auditor.runbook.state import Progress, StepState
 from auditor.runbook.values import seconds
 from auditor.runbook.world import Outcome, measured
@@ -199,7 +198,7 @@ class Engine:
             + (f" - {escaped(outcome.detail)}" if outcome.detail else "")
         )
         if "handled" in ending:
-            self.jump(step, str(ending["handled"]))
+            leading.jump(self.desk, step, str(ending["handled"]))
         self._phase_ended(step)
         return outcome
 
@@ -222,44 +221,9 @@ class Engine:
                 offset = int(ran.stdout) - round(world.clock.now().wall().timestamp())
                 desk.incident.record("clock", data={"host_ahead_by": offset, "host": host})
 
-    def jump(self, step: Step, target: str) -> None:
-        """Go on at a later step of the same runbook; those between are passed over."""
-        over = self._after(step, target)
-        self.desk.incident.record("jump", self.desk.place(step), {"to": target, "over": over})
-
-    def _after(self, step: Step, before: str | None = None) -> list[str]:
-        """What lies between a step and another (or the end); one host leaves nothing out for the others."""
-        book = self.desk.book
-        ids = [one.id for one in book.runbooks[step.runbook].steps]
-        between = ids[ids.index(step.id) + 1 : ids.index(before) if before is not None else None]
-        return [
-            key(one)
-            for one in book.steps
-            if one.runbook == step.runbook and one.id in between and (not step.host or one.host == step.host)
-        ]
-
     def choose(self, step: Step, option: Option) -> None:
         """Follow the option of a decision."""
-        if option.goto is not None:
-            self.jump(step, option.goto)
-        if option.runbook is not None:
-            over = [] if option.back else self._after(step)
-            there: dict[str, Any] = {"to": f"{option.runbook}/", "over": over}
-            if option.back:
-                there["back"] = step.runbook
-            self.desk.incident.record("jump", self.desk.place(step), there)
-            self.follow(option.runbook)
-
-    def follow(self, name: str) -> None:
-        """Begin to follow another runbook in the same incident; its file is pinned as it is now."""
-        desk = self.desk
-        folder = next(iter(desk.book.runbooks.values())).path.parent
-        book = collect([*desk.book.runbooks, name], folder, desk.book.hosts)
-        for other, runbook in book.runbooks.items():
-            if other not in desk.book.runbooks:
-                step = runbook.steps[0]
-                desk.book = book
-                desk.incident.record("follow", whole(desk, step))
+        leading.choose(self.desk, step, option)
 
     def skip(self, step: Step, reason: str) -> None:
         """Leave a step out, for a reason that stays in the journal."""
@@ -294,7 +258,7 @@ class Engine:
             book for book in desk.book.runbooks.values() if pinned.get(book.id) not in {None, book.sha256}
         ]
         for runbook in changed:
-            desk.incident.record("accept", whole(desk, runbook.steps[0]))
+            desk.incident.record("accept", leading.whole(desk, runbook.steps[0]))
         return [runbook.id for runbook in changed]
 
     def close(self) -> None:
@@ -304,9 +268,3 @@ class Engine:
         if reasons:
             raise NotPossible("cannot be closed yet: " + "; ".join(reasons))
         self.desk.incident.record("close")
-
-
-def whole(desk: Desk, step: Step) -> Place:
-    """The journal's place for a whole runbook: that of one of its steps, without the step."""
-    place = desk.place(step)
-    return Place(runbook=place.runbook, sha256=place.sha256)

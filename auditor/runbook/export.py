@@ -17,9 +17,10 @@ from auditor.runbook.beside import merged
 from auditor.runbook.book import Book, key
 from auditor.runbook.clock import elapsed
 from auditor.runbook.display import escaped
+from auditor.runbook.folding import fold
 from auditor.runbook.journal import NAME, Entry, read
 from auditor.runbook.redact import Redaction, key_of
-from auditor.runbook.state import Note, Progress, State, fold
+from auditor.runbook.state import Note, Progress, State
 from auditor.runbook.waiting import spoken
 
 _QUIET: Final = frozenset({"step.acted", "temp.add", "manifest", "recheck", "removed", "clock", "beside"})

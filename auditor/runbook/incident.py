@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from auditor.runbook.clock import Clock
+from auditor.runbook.folding import fold
 from auditor.runbook.journal import (
     NAME,
     NOWHERE,
@@ -21,7 +22,7 @@ from auditor.runbook.journal import (
     write_durably,
 )
 from auditor.runbook.proof import Anchor, heads, sha256_of
-from auditor.runbook.state import State, fold
+from auditor.runbook.state import State
 
 _PIECE: Final = 1 << 20
 

@@ -309,6 +309,19 @@ def test_a_decision_may_lead_to_another_runbook_in_the_same_incident(tmp_path):
     assert site.state.steps["test/last"].progress is Progress.PASSED_OVER
 
 
+def test_the_frame_of_a_runbook_that_is_taken_up_comes_along_and_is_pinned_too(tmp_path):
+    site = Site(
+        tmp_path,
+        runbook(DECIDE.replace("{goto: last}", "{runbook: other}"), touch("last")),
+        {"broken-in": {"choose": "yes"}},
+    )
+    frame = runbook(touch("frame-declare"), name="frame") + "\n## Body\n\n## Close\n\n" + touch("frame-close")
+    (site.books / "frame.md").write_text(frame)
+    (site.books / "other.md").write_text(runbook(touch("cure"), name="other", more="frame: frame\n"))
+    assert [name for name, _ in site.run_all()] == ["broken-in", "frame-declare", "cure", "frame-close"]
+    assert {pin.name for pin in site.state.runbooks} == {"test", "other", "frame"}
+
+
 def test_another_runbook_may_come_first_and_the_rest_of_this_one_after_it(tmp_path):
     (tmp_path / "runbooks").mkdir()
     frame = runbook(touch("frame-declare"), name="frame") + "\n## Body\n\n## Close\n\n" + touch("frame-close")
