@@ -4,7 +4,6 @@ Markdown, HTML, CSV and JSON say the same. Without `clear` every address, domain
 """
 
 import csv
-import html
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -13,12 +12,14 @@ from typing import Any, Final
 
 from msgspec import Struct, to_builtins
 
+from auditor.runbook import page
 from auditor.runbook.beside import merged
 from auditor.runbook.book import Book, key
 from auditor.runbook.clock import elapsed
 from auditor.runbook.display import escaped
 from auditor.runbook.folding import fold
-from auditor.runbook.journal import NAME, Entry, read
+from auditor.runbook.journal import NAME, Attachment, Entry, digest, read
+from auditor.runbook.proof import anchors_beside, flaws
 from auditor.runbook.redact import Redaction, key_of
 from auditor.runbook.state import Note, Progress, State
 from auditor.runbook.waiting import spoken
@@ -47,11 +48,16 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 def timeline(entries: Iterable[tuple[str, Entry]], book: Book, clean: Callable[[str], str]) -> list[Line]:
-    """What happened, in the order of the journal (its times are information, its sequence is the order)."""
+    """What happened, in the order of the journal (its times are information, its sequence is the order).
+
+    Evidence of an entry that has no line stands with the line that follows it.
+    """
     titles = {key(step): step.label for step in book.steps}
-    lines = []
+    lines: list[Line] = []
+    quiet: list[Attachment] = []
     for journal, entry in entries:
         if entry.kind in _QUIET:
+            quiet += entry.files
             continue
         step = titles.get(f"{entry.rb.partition('@')[0]}/{entry.step}", entry.step)
         lines.append(
@@ -64,9 +70,10 @@ def timeline(entries: Iterable[tuple[str, Entry]], book: Book, clean: Callable[[
                     clean(" - ".join(part for part in (_KINDS.get(entry.kind, entry.kind), step) if part))
                 ),
                 detail=escaped(clean(_detail(entry))),
-                evidence=tuple(f"{attached.p} sha256:{attached.sha256}" for attached in entry.files),
+                evidence=tuple(f"{one.p} sha256:{one.sha256}" for one in (*quiet, *entry.files)),
             )
         )
+        quiet = []
     return lines
 
 
@@ -79,32 +86,42 @@ _KINDS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
+_SHOWN: Final = (
+    "result",
+    "reason",
+    "option",
+    "by",
+    "count",
+    "item",
+    "template",
+    "channel",
+    "what",
+    "to",
+    "detail",
+)
+
+
 def _detail(entry: Entry) -> str:
     data: Mapping[str, Any] = entry.data
+    told: Iterable[str]
     match entry.kind:
         case "open":
-            return f"{data.get('title', '')}, host {data.get('host', '')}"
+            told = (str(data.get("title", "")), f"host {data.get('host', '')}")
         case "note":
-            return f"{data.get('kind', '')}: {data.get('text', '')}"
+            told = (f"{data.get('kind', '')}: {data.get('text', '')}",)
         case "values":
-            return ", ".join(f"{name} = {value}" for name, value in data.get("values", {}).items())
-        case "step.start" | "undo.start" | "follow" | "close":
-            return ""
+            told = (f"{name.replace('_', ' ')}: {value}" for name, value in data.get("values", {}).items())
+        case "step.end" | "undo.end":
+            told = (": ".join(str(data[name]) for name in ("result", "reason") if data.get(name)),)
+        case "timer.fired":
+            told = (str(data.get("what", "")),)
+        case "follow" | "accept":
+            told = (entry.rb,)
+        case "step.start" | "undo.start" | "close":
+            told = ()
         case _:
-            shown = (
-                "result",
-                "reason",
-                "option",
-                "by",
-                "count",
-                "item",
-                "template",
-                "channel",
-                "what",
-                "to",
-                "detail",
-            )
-            return ", ".join(f"{name} {data[name]}" for name in shown if data.get(name) not in {None, ""})
+            told = (f"{name} {data[name]}" for name in _SHOWN if data.get(name) not in {None, ""})
+    return ", ".join(told)
 
 
 def facts(state: State, book: Book, entries: list[Entry]) -> dict[str, str]:
@@ -150,10 +167,15 @@ def render(folder: Path, book: Book, form: str, *, retrospective: bool, clear: b
     title = escaped(clean(f"{state.incident}: {state.title}"))
     if form == "csv":
         return _csv(lines)
+    about = {
+        "host": escaped(clean(", ".join(state.hosts) or state.host)),
+        **known,
+        "journal": _standing(folder),
+    }
     text = (
         _review(title, known, fold(entry for _journal, entry in merged(folder)).notes, clean)
         if retrospective
-        else _markdown(title, lines)
+        else _markdown(title, about, lines)
     )
     if form == "json":
         report = {"schema": "auditor.timeline/1", "title": title, "facts": known, "lines": to_builtins(lines)}
@@ -163,21 +185,28 @@ def render(folder: Path, book: Book, form: str, *, retrospective: bool, clear: b
         )
     if not clear:
         text += f"\n{redaction.count} addresses, domains and IPs are pseudonyms in this export.\n"
-    return _html(title, text) if form == "html" else text
+    return page.html(title, text) if form == "html" else text
 
 
-def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+def _standing(folder: Path) -> str:
+    """What a reader can hold the export against."""
+    content = (folder / NAME).read_bytes().split(b"\n")
+    head = f"head {len(content) - 1}:{digest(content[-2])[:16]}"
+    found = flaws(folder, anchors_beside(folder))
+    if found:
+        return f"{head}; NOT AS IT WAS WRITTEN: " + "; ".join(flaw.text for flaw in found)
+    return f"{head}; chain, anchors and evidence files were checked and are as they were written"
 
 
-def _markdown(title: str, lines: list[Line]) -> str:
-    rows = [
-        f"| {one.number} | {one.utc} | {_cell(one.who)} | {_cell(one.what)} | {_cell(one.detail)} |"
-        for one in lines
-    ]
-    files = [f"- {one.number}: {_cell(name)}" for one in lines for name in one.evidence]
-    head = [f"# {_cell(title)}", "", "| seq | UTC | who | what | detail |", "|---|---|---|---|---|"]
-    return "\n".join([*head, *rows, "", "## Evidence", "", *files, ""])
+def _markdown(title: str, about: Mapping[str, str], lines: list[Line]) -> str:
+    told = [(name, value) for name, value in about.items() if value]
+    rows = [(one.number, page.moment(one.utc), one.who, one.what, one.detail) for one in lines]
+    files = [f"- {one.number}: {page.cell(name)}" for one in lines for name in one.evidence]
+    parts = [
+        f"# {page.cell(title)}", "", *page.table(("", ""), told), "", "## Timeline", "",
+        *page.table(("seq", "UTC", "who", "what", "detail"), rows), "", "## Evidence", "", *files, "",
+    ]  # fmt: skip
+    return "\n".join(parts)
 
 
 def _csv(lines: list[Line]) -> str:
@@ -193,17 +222,10 @@ def _csv(lines: list[Line]) -> str:
     return out.getvalue()
 
 
-def _html(title: str, text: str) -> str:
-    from markdown_it import MarkdownIt  # noqa: PLC0415 - only this format needs it
-
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    return f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n{body}</html>\n'
-
-
 def _review(title: str, known: Mapping[str, str], notes: Iterable[Note], clean: Callable[[str], str]) -> str:
     """What is known is filled in; what people must say stays a question."""
-    told = [f"| {name} | {_cell(value) or '?'} |" for name, value in known.items()]
-    said = [f"- {note.kind}: {_cell(escaped(clean(note.text)))}" for note in notes if note.kind != "note"]
+    told = [f"| {name} | {page.cell(value) or '?'} |" for name, value in known.items()]
+    said = [f"- {note.kind}: {page.cell(escaped(clean(note.text)))}" for note in notes if note.kind != "note"]
     open_questions = (
         "What was the cause, and how is that known?",
         "Which sign came earlier and was not seen?",
@@ -213,7 +235,7 @@ def _review(title: str, known: Mapping[str, str], notes: Iterable[Note], clean: 
     asked = [f"- {question} …" for question in open_questions]
     actions = ["| action | who | until | check that proves it |", "|---|---|---|---|", "| … | … | … | … |"]
     parts = [
-        f"# Retrospective of {_cell(title)}", "", "No blame: who acted did so with what was known then.", "",
+        f"# Retrospective of {page.cell(title)}", "", "No blame: who acted did so with what was known then.", "",
         "| | |", "|---|---|", *told, "", "## Said during the incident", "", *said, "", "## To be answered", "", *asked, "",
         "## Actions", "", *actions, "",
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Timeline and retrospective: readable, complete, and without personal data unless one asks for it."""
 
 import csv
+import hashlib
 import io
 import json
 
@@ -106,3 +107,22 @@ def test_a_cell_that_would_be_a_formula_is_text(tmp_path):
             {"reason": "x"},
         )
     assert "\n=" not in exported(site, "csv")
+
+
+@pytest.mark.parametrize("form", ["md", "html"])
+def test_a_reader_is_told_what_the_export_can_be_held_against(site, form):
+    last = (site.folder / "journal.jsonl").read_bytes().split(b"\n")[-2]
+    seq = json.loads(last)["seq"]
+    assert f"head {seq}:{hashlib.sha256(last).hexdigest()[:16]}; chain, anchors" in exported(site, form)
+
+
+def test_a_journal_that_was_changed_says_so_in_its_export(site):
+    journal = site.folder / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"hold"', b'"hole"', 1))
+    assert "NOT AS IT WAS WRITTEN: line " in exported(site)
+
+
+def test_what_a_step_printed_stands_under_evidence(site):
+    (printed,) = (site.folder / "ev").glob("*-hold.out")
+    digest = hashlib.sha256(printed.read_bytes()).hexdigest()
+    assert f"ev/{printed.name} sha256:{digest}" in exported(site).partition("## Evidence")[2]
