@@ -1,5 +1,6 @@
 """Rules on the text of shell blocks: what they may run, and that what they do is what the step says it does."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,6 +11,7 @@ from auditor.runbook.parse import Problem
 from auditor.runbook.vocabulary import BUILTINS, FACTS
 
 _LOOKS: Final = frozenset({Use.PREVIEW, Use.CAPTURE, Use.VERIFY})
+_WRAPPER: Final = re.compile(r"^[^#]*\bsystemctl\s+(\S+\s+)*postfix(\.service)?(?=[\s;|&)]|$)")
 _FREE: Final = frozenset({"line", "text", "int", "file", "optional-file"})
 """Types whose values may begin with a dash."""
 
@@ -23,6 +25,7 @@ def shell_blocks(runbook: Runbook, _around: Surroundings) -> Iterator[Problem]:
         for block in step.shells:
             first = any(one.use is Use.CAPTURE for one in step.shells)
             later = {Use.UNDO, Use.VERIFY} | ({Use.DO} if first else set())
+            yield from _wrapped(runbook, block)
             yield from _block(block, types | (step.words.capture if block.use in later else {}))
         types |= step.words.capture
 
@@ -42,6 +45,17 @@ def _block(block: Shell, types: dict[str, str]) -> Iterator[Problem]:
     complaint = shell.syntax_error(block.text)
     if complaint is not None:
         yield Problem(block.line, complaint)
+
+
+def _wrapped(runbook: Runbook, block: Shell) -> Iterator[Problem]:
+    """On Debian 12 postfix.service does nothing and is always active, also when Postfix is dead."""
+    if "debian12/postfix" in runbook.front.tested_on and block.fits("postfix", 12):
+        for number, line in enumerate(block.text.split("\n")):
+            if _WRAPPER.search(line):
+                yield Problem(
+                    block.line + 1 + number,
+                    "on Debian 12 postfix.service is an empty shell: name postfix@-.service in a block with debian=12",
+                )
 
 
 def honest(runbook: Runbook, _around: Surroundings) -> Iterator[Problem]:

@@ -44,6 +44,15 @@ _FORBIDDEN: Final = (
     (r"\bexim4?\s+(\S+\s+)*-Mg\b", "exim -Mg bounces to forged senders: remove with -Mrm"),
     (r"\bexiqgrep\s+-i\s*($|\|)", "exiqgrep -i alone prints its help where ids are expected: use exipick -i"),
     (r"\bsmtpctl\s+pause\s+smtp\b", "smtpctl pause smtp leaves clients hanging: use the firewall"),
+    (
+        r"\bpostfix\s+start\b|\b(exim4?|sendmail(-mta)?)\s+(\S+\s+)*-bd\b",
+        "a mail program that a shell started lives outside its unit, and nobody starts it again: use systemctl",
+    ),
+    (
+        r"\bCHECK_RCPT_LOCAL_ACL_FILE\b",
+        "Debian's Exim reads this after it has accepted relays and logins: use CHECK_DATA_LOCAL_ACL_FILE",
+    ),
+    (r"\bnologin\s*=\s*y", "nologin stops IMAP, and SMTP goes on: use a passdb with deny = yes"),
     (r"\beval\b", "eval parses data as program"),
     (r"\b(sh|bash)\s+-c\b|\|\s*(sudo\s+)?(ba|da)?sh\b", "a shell inside a shell parses data as program"),
     (r"\b(curl|wget)\b", "nothing is fetched from the network during an incident"),

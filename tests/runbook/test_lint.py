@@ -163,6 +163,25 @@ def test_a_broken_rule_is_told(old, new, words):
     assert words in "\n".join(complaints(EXAMPLE.replace(old, new, 1)))
 
 
+@pytest.mark.parametrize(
+    ("attributes", "command", "told"),
+    [
+        ("mta=postfix", "systemctl is-active postfix", True),
+        ("mta=postfix", "systemctl --quiet status postfix.service | head", True),
+        ("mta=postfix, debian=12", "systemctl is-active postfix", True),
+        ("mta=postfix, debian=13", "systemctl is-active postfix.service", False),
+        ("mta=postfix", "systemctl is-active postfix@-.service", False),
+        ("mta=exim4", "systemctl is-active postfix", False),
+    ],
+)
+def test_the_empty_shell_of_postfix_on_debian_12_is_told(attributes, command, told):
+    text = EXAMPLE.replace(
+        "```sh {verify=hold-all}\n",
+        f"```sh {{verify=hold-all, {attributes}}}\n{command}\n```\n\n```sh {{verify=hold-all}}\n",
+    )
+    assert any("is an empty shell" in complaint for complaint in complaints(text)) is told
+
+
 def test_any_step_may_say_whether_it_is_done_on_each_host():
     assert complaints(EXAMPLE.replace("witness: true", "witness: true\neach: incident", 1)) == []
 
@@ -189,7 +208,7 @@ def test_complaints_about_a_block_name_the_line_in_the_file():
         "systemctl restart nftables", "systemctl reload --quiet nftables.service", "nft -f /etc/nftables.conf", "iptables -F",
         "ufw disable", "systemctl stop ssh", "find /var/spool -name x -delete", "mkfs.ext4 /dev/x", "fsck -y /dev/x",
         "dd if=/dev/zero of=/dev/x", "shred x", "exiqgrep -i | xargs exim4 -Mf", "smtpctl schedule all", "cat x | sh",
-        "chain fwd { }", "counter }", "exim4 \\\n -qff",
+        "chain fwd { }", "counter }", "postfix start", "exim4 -bd -q30m", "sendmail-mta -L x -bd", "CHECK_RCPT_LOCAL_ACL_FILE = /x", "nologin=y", "exim4 \\\n -qff",
     ],
 )  # fmt: skip
 def test_forbidden_commands_are_found(command):
@@ -201,7 +220,7 @@ def test_forbidden_commands_are_found(command):
     [
         "postqueue -i 3F2A", "postsuper -d -", "exim4 -q", "exim4 -Mt X", "rm -f /x", "# never postqueue -f here",
         "ss -K state established dst 203.0.113.7 '( sport = :587 )'", "if a && b; then c; fi", "a && b || exit 1",
-        "smtpctl pause mta", "sendmail-mta -q -v", "exiqgrep -i -f x", "smtpctl schedule 1a2b", "counter; }", "sha256sum x | shuf",
+        "smtpctl pause mta", "sendmail-mta -q -v", "exim4 -bp", "CHECK_DATA_LOCAL_ACL_FILE = /x", "postfix status", "exim4 -bdf", "exiqgrep -i -f x", "smtpctl schedule 1a2b", "counter; }", "sha256sum x | shuf",
         "systemctl status nftables", "find / -name x", "dd if=/dev/x bs=1M",
     ],
 )  # fmt: skip
