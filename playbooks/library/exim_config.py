@@ -11,6 +11,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_files import FILES_SPEC, put_files, with_lines
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
+from ansible.module_utils.temporary_measure import MEASURE_SPEC, Measure
 
 DOCUMENTATION = """
 module: exim_config
@@ -28,6 +29,8 @@ options:
   restart: {description: listeners move, so a reload is not enough, type: bool, default: false}
   forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
   opens: {description: ports at which users must be able to log in afterwards, type: list, elements: int, default: []}
+  measure: {description: name of a temporary measure, remembered so that it can be taken back, type: str, default: ""}
+  gone: {description: the measure is taken back instead, type: bool, default: false}
 author: [The auditor project]
 """
 EXAMPLES = """
@@ -121,11 +124,27 @@ def _worse(before: Path, after: Path, recipients: list[str], *, forgo: bool) -> 
     return None
 
 
+def _ask(change: Transaction, params: dict) -> None:
+    settings = HOME / "update-exim4.conf.conf"
+    debian = change.content(str(settings))
+    lines = {rf"{name}=": f"{name}='{value}'" for name, value in params["debian"].items()}
+    change.put(str(settings), with_lines(debian, lines))
+    macros = str(_macro_file(debian))
+    wanted = {rf"{re.escape(name)}\s*=": "" if value is None else f"{name} = {value}".rstrip() for name, value in params["macros"].items()}
+    if wanted:
+        text = with_lines(change.content(macros), wanted)
+        change.put(macros, text if text or change.text(macros) is not None else None)
+    put_files(change, params["files"])
+    if params["authenticators"]:
+        put_authenticators(change, params["authenticators"], split=_macro_file(debian).parent != HOME)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **FRAME_SPEC,
             **FILES_SPEC,
+            **MEASURE_SPEC,
             "what": {"type": "str", "required": True},
             "macros": {"type": "dict", "default": {}},
             "debian": {"type": "dict", "default": {}},
@@ -138,18 +157,10 @@ def main() -> None:
     )
     params = module.params
     change = Transaction(module, params["what"], forgo=params["forgo"], opens=params["opens"])
-    settings = HOME / "update-exim4.conf.conf"
-    debian = change.content(str(settings))
-    lines = {rf"{name}=": f"{name}='{value}'" for name, value in params["debian"].items()}
-    change.put(str(settings), with_lines(debian, lines))
-    macros = _macro_file(debian)
-    wanted = {rf"{re.escape(name)}\s*=": "" if value is None else f"{name} = {value}".rstrip() for name, value in params["macros"].items()}
-    if wanted:
-        text = with_lines(change.content(str(macros)), wanted)
-        change.put(str(macros), text if text or macros.exists() else None)
-    put_files(change, params["files"])
-    if params["authenticators"]:
-        put_authenticators(change, params["authenticators"], split=macros.parent != HOME)
+    measure = Measure(change, params)
+    if not measure.gone:
+        _ask(change, params)
+    measure.remember()
 
     def accepted() -> str | None:
         with tempfile.TemporaryDirectory(prefix="auditor-exim-") as scratch:
@@ -161,7 +172,7 @@ def main() -> None:
                 if HOME in path.parents and file.content is not None:
                     target = new / path.relative_to(HOME)
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(file.content)
+                    target.write_bytes(file.content.replace(f"{HOME}/auditor-".encode(), f"{new}/auditor-".encode()))
                     target.chmod(0o644)
             before, complaint = _build(old)
             if complaint:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_files import FILES_SPEC, put_files
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
+from ansible.module_utils.temporary_measure import MEASURE_SPEC, Measure
 
 DOCUMENTATION = """
 module: guarded_files
@@ -34,6 +35,8 @@ options:
   accepts: {description: addresses that port 25 must accept afterwards (where it listens at all), type: list, elements: str, default: []}
   mail: {description: the change may touch the mail service, so it is spoken to before and after, type: bool, default: true}
   forgo: {description: phrases about the mail service that need not stay true, type: list, elements: str, default: []}
+  measure: {description: name of a temporary measure, remembered so that it can be taken back, type: str, default: ""}
+  gone: {description: the measure is taken back instead, type: bool, default: false}
 author: [The auditor project]
 """
 EXAMPLES = """
@@ -52,6 +55,7 @@ def main() -> None:
         argument_spec={
             **FRAME_SPEC,
             **FILES_SPEC,
+            **MEASURE_SPEC,
             "what": {"type": "str", "required": True},
             "try_first": commands,
             "apply": commands,
@@ -65,7 +69,10 @@ def main() -> None:
     )
     params = module.params
     change = Transaction(module, params["what"], forgo=params["forgo"], mail=params["mail"])
-    put_files(change, params["files"])
+    measure = Measure(change, params)
+    if not measure.gone:
+        put_files(change, params["files"])
+    measure.remember()
     for argv in params["unless"]:
         if run([str(word) for word in argv]).returncode:
             change.state.append(f"`{shlex.join(str(word) for word in argv)}` is not true yet")

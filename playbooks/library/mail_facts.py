@@ -71,10 +71,12 @@ def _postfix() -> dict[str, Any]:
     main = dict(re.findall(r"(?m)^(\w+) =[ \t]*(.*)$", run(["postconf"]).stdout))
     explicit = re.findall(r"(?m)^(\w+) =", run(["postconf", "-n"]).stdout)
     options = dict(re.findall(r"(?m)^(\S+/\S+/\S+) =[ \t]*(.*)$", run(["postconf", "-P"]).stdout))
-    services = ["/".join(row.split()[:2]) for row in run(["postconf", "-M"]).stdout.splitlines()]
+    rows = [row.split() for row in run(["postconf", "-M"]).stdout.splitlines()]
+    services = ["/".join(row[:2]) for row in rows]
+    senders = [row[0] for row in rows if row[7:8] == ["smtp"]]  # master.cf(5): the eighth column is the program
     expanded = run(["postconf", "-x", "-h", "virtual_alias_domains", "virtual_mailbox_domains"]).stdout
     virtual = {"virtual_domains": _domains(expanded)}
-    return virtual | {"version": main.get("mail_version", ""), "main": main, "explicit": explicit, "options": options, "services": services}
+    return virtual | {"version": main.get("mail_version", ""), "main": main, "explicit": explicit, "options": options, "services": services, "senders": senders}
 
 
 def _domains(lists: str) -> list[str]:

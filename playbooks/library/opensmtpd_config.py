@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_files import FILES_SPEC, put_files
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
 from ansible.module_utils.smtpd_conf import bare_postmaster, pki_names, relay_closed, with_submission
+from ansible.module_utils.temporary_measure import MEASURE_SPEC, Measure
 
 DOCUMENTATION = """
 module: opensmtpd_config
@@ -31,6 +32,8 @@ options:
   files: {description: tables that the rules name, type: list, elements: dict, default: []}
   forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
   opens: {description: ports at which users must be able to log in afterwards, type: list, elements: int, default: []}
+  measure: {description: name of a temporary measure, remembered so that it can be taken back, type: str, default: ""}
+  gone: {description: the measure is taken back instead, type: bool, default: false}
 author: [The auditor project]
 """
 EXAMPLES = """
@@ -85,6 +88,7 @@ def main() -> None:
         argument_spec={
             **FRAME_SPEC,
             **FILES_SPEC,
+            **MEASURE_SPEC,
             "what": {"type": "str", "required": True},
             "close_relay": {"type": "bool", "default": False},
             "trusted": {"type": "list", "elements": "str", "default": []},
@@ -100,8 +104,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     change = Transaction(module, module.params["what"], forgo=module.params["forgo"], opens=module.params["opens"])
-    put_files(change, module.params["files"])
-    change.put(CONFIG, edited(change.content(CONFIG), module.params))
+    measure = Measure(change, module.params)
+    if not measure.gone:
+        put_files(change, module.params["files"])
+        change.put(CONFIG, edited(change.content(CONFIG), module.params))
+    measure.remember()
 
     def accepted() -> str | None:
         with tempfile.TemporaryDirectory(prefix="auditor-smtpd-") as scratch:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_files import FILES_SPEC, put_files
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Broken, Transaction, last_line, run
+from ansible.module_utils.temporary_measure import MEASURE_SPEC, Measure
 
 DOCUMENTATION = """
 module: postfix_config
@@ -29,6 +30,8 @@ options:
   restart: {description: listeners move, so a reload is not enough, type: bool, default: false}
   forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
   opens: {description: ports at which users must be able to log in afterwards, type: list, elements: int, default: []}
+  measure: {description: name of a temporary measure, remembered so that it can be taken back, type: str, default: ""}
+  gone: {description: the measure is taken back instead, type: bool, default: false}
 author: [The auditor project]
 """
 EXAMPLES = """
@@ -93,6 +96,7 @@ def main() -> None:
         argument_spec={
             **FRAME_SPEC,
             **FILES_SPEC,
+            **MEASURE_SPEC,
             "what": {"type": "str", "required": True},
             "settings": {"type": "dict", "default": {}},
             "absent": {"type": "list", "elements": "str", "default": []},
@@ -110,13 +114,19 @@ def main() -> None:
         stage = Path(scratch) / "postfix"
         shutil.copytree(HOME, stage, symlinks=True)
         known = _complaints(stage)
+        measure = Measure(change, module.params)
+        for name in ("main.cf", "master.cf"):
+            (stage / name).write_text(change.content(str(HOME / name)), encoding="utf-8", errors="surrogateescape")
         try:
-            _stage(stage, module.params)
+            if not measure.gone:
+                _stage(stage, module.params)
         except Broken as error:
             module.fail_json(msg=f"{change.what}: not done, nothing was changed: {error}")
         for name in ("main.cf", "master.cf"):
             change.put(str(HOME / name), (stage / name).read_bytes())
-        put_files(change, module.params["files"])
+        if not measure.gone:
+            put_files(change, module.params["files"])
+        measure.remember()
 
         def accepted() -> str | None:
             fresh = _complaints(stage) - known

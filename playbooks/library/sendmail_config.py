@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_files import FILES_SPEC, put_files
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
 from ansible.module_utils.sendmail_mc import MARK, with_doors, with_senders
+from ansible.module_utils.temporary_measure import MEASURE_SPEC, Measure
 
 DOCUMENTATION = """
 module: sendmail_config
@@ -27,6 +28,8 @@ options:
   features: {description: FEATURE lines by name, put before the MAILER lines, type: dict, default: {}}
   defines: {description: m4 definitions by name, type: dict, default: {}}
   submission: {description: "users log in at 465 and 587, {bare_smtp: and no longer at 25}", type: dict, default: {}}
+  rulesets: {description: lines put first in a ruleset of the site such as Local_check_rcpt, type: dict, default: {}}
+  sections: {description: lines of sendmail.cf by the m4 word that opens their section, type: dict, default: {}}
   substitute: {description: pattern and replacement within sendmail.mc, type: dict, default: {}}
   limits: {description: "ClientConn and ClientRate of the access map: what one client may hold, and open in a window", type: dict, default: {}}
   narrow: {description: relay permits for networks outside of trusted are commented out, type: bool, default: false}
@@ -34,6 +37,8 @@ options:
   files: {description: tables such as /etc/mail/access, type: list, elements: dict, default: []}
   forgo: {description: phrases about the service that need not stay true, type: list, elements: str, default: []}
   opens: {description: ports at which users must be able to log in afterwards, type: list, elements: int, default: []}
+  measure: {description: name of a temporary measure, remembered so that it can be taken back, type: str, default: ""}
+  gone: {description: the measure is taken back instead, type: bool, default: false}
 author: [The auditor project]
 """
 EXAMPLES = """
@@ -60,6 +65,11 @@ def edited(text: str, params: dict) -> str:
             text = text[: found.start()] + line + text[found.end() :]
         elif not found:
             text = _before_mailers(text, line)
+    for ruleset, lines in params["rulesets"].items():
+        text = _first_in(text, ruleset, "".join(f"{line}\n" for line in lines))
+    for section, lines in params["sections"].items():
+        if missing := [line for line in lines if line not in text.splitlines()]:
+            text += f"{section}\n" + "".join(f"{line}\n" for line in missing)
     for name, line in params["features"].items():
         if not re.search(rf"(?m)^[ \t]*(?:FEATURE|INPUT_MAIL_FILTER|DAEMON_OPTIONS|TRUST_AUTH_MECH)\(`?{re.escape(name)}", text):
             text = _before_mailers(text, line)
@@ -72,6 +82,14 @@ def _before_mailers(text: str, line: str) -> str:
     found = re.search(r"(?m)^[ \t]*(?:MAILER_DEFINITIONS|MAILER\()", text)
     at = found.start() if found else len(text)
     return text[:at] + line + "\n" + text[at:]
+
+
+def _first_in(text: str, ruleset: str, lines: str) -> str:
+    """Rules put before all others of a ruleset of the site: one of those may end it by saying OK."""
+    found = re.search(rf"(?m)^S{ruleset}\b.*\n", text)
+    if found:
+        return text[: found.end()] + lines + text[found.end() :]
+    return text + ("" if text.endswith("\n") else "\n") + f"LOCAL_RULESETS\nS{ruleset}\n{lines}"
 
 
 def _network(text: str) -> Any:
@@ -137,6 +155,7 @@ def main() -> None:
         argument_spec={
             **FRAME_SPEC,
             **FILES_SPEC,
+            **MEASURE_SPEC,
             "what": {"type": "str", "required": True},
             "features_off": {"type": "list", "elements": "str", "default": []},
             "features": {"type": "dict", "default": {}},
@@ -144,6 +163,8 @@ def main() -> None:
             "submission": {"type": "dict", "default": {}},
             "substitute": {"type": "dict", "default": {}},
             "limits": {"type": "dict", "default": {}},
+            "rulesets": {"type": "dict", "default": {}},
+            "sections": {"type": "dict", "default": {}},
             "narrow": {"type": "bool", "default": False},
             "trusted": {"type": "list", "elements": "str", "default": []},
             "forgo": {"type": "list", "elements": "str", "default": []},
@@ -152,9 +173,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     change = Transaction(module, module.params["what"], forgo=module.params["forgo"], opens=module.params["opens"])
-    source = change.content(SOURCE)
-    wanted = edited(source, module.params)
-    put_files(change, module.params["files"])
+    measure = Measure(change, module.params)
+    source = change.text_before(SOURCE) or ""
+    if not measure.gone:
+        put_files(change, module.params["files"])
+        change.put(SOURCE, edited(change.content(SOURCE), module.params).encode("utf-8", "surrogateescape"))
+    wanted = change.content(SOURCE)
     if module.params["limits"]:
         access = "/etc/mail/access"
         change.put(access, limited(change.content(access), module.params["limits"]).encode("utf-8", "surrogateescape"))
@@ -163,15 +187,18 @@ def main() -> None:
             if Path(table).exists():
                 change.put(table, narrowed(change.content(table), module.params["trusted"]).encode("utf-8", "surrogateescape"))
     change.apply = [["systemctl", "try-restart", "sendmail.service"]]
-    if wanted != source:
+    live = change.text_before(BUILT) or ""
+    if wanted == source:
+        change.put(BUILT, live.encode("utf-8", "surrogateescape"), derived=True)
+    else:
         present, complaint = build(source)
-        if not complaint and rules(present) != rules(change.content(BUILT)):
+        if not complaint and rules(present) != rules(live):
             complaint = "sendmail.cf is not what sendmail.mc makes: it was edited by hand; merge it into sendmail.mc first"
         made, broken = build(wanted)
         if complaint or broken:
             module.fail_json(msg=f"{change.what}: not done, nothing was changed: {complaint or broken}")
-        change.put(SOURCE, wanted.encode("utf-8", "surrogateescape"))
-        change.put(BUILT, made.encode("utf-8", "surrogateescape"), derived=True)
+        if rules(made) != rules(change.content(BUILT)):  # else the very file that a measure found is there again
+            change.put(BUILT, made.encode("utf-8", "surrogateescape"), derived=True)
 
         def accepted() -> str | None:
             with tempfile.TemporaryDirectory(prefix="auditor-sendmail-") as scratch:
@@ -184,8 +211,10 @@ def main() -> None:
             return None
 
         change.checks.append(accepted)
-    if any("/etc/mail/" in str(path) for path in change.differing() if str(path) not in (SOURCE, BUILT)):
+    # sendmail.conf is read by the program that starts the daemon.
+    if any("/etc/mail/" in str(path) for path in change.differing() if str(path) not in (SOURCE, BUILT, "/etc/mail/sendmail.conf")):
         change.apply.insert(0, ["make", "-s", "-C", "/etc/mail", "all"])
+    measure.remember()
     change.commit()
 
 

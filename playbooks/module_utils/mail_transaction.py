@@ -93,6 +93,10 @@ def _current(path: Path) -> Wanted:
     return Wanted(path.read_bytes(), stat.S_IMODE(info.st_mode), str(info.st_uid), str(info.st_gid))
 
 
+def _text(file: Wanted) -> str | None:
+    return None if file.content is None else file.content.decode("utf-8", "surrogateescape")
+
+
 def _number(name: str | None, lookup: Callable[[str], int]) -> int:
     if name is None:
         return -1
@@ -204,6 +208,16 @@ class Transaction:
         wanted = self.files.get(real) or self.before.setdefault(real, _current(real))
         return (wanted.content or b"").decode("utf-8", "surrogateescape")
 
+    def text(self, path: str) -> str | None:
+        """The same, but None when it shall not exist."""
+        wanted = self.files.get(Path(os.path.realpath(path)))
+        return self.text_before(path) if wanted is None else _text(wanted)
+
+    def text_before(self, path: str) -> str | None:
+        """The text of a file as it is, None when it does not exist."""
+        real = Path(os.path.realpath(path))
+        return _text(self.before.setdefault(real, _current(real)))
+
     def differing(self) -> dict[Path, Wanted]:
         return {path: wanted for path, wanted in self.files.items() if self._differs(path, wanted)}
 
@@ -276,7 +290,7 @@ class Transaction:
     def _hold(self, changes: dict[Path, Wanted]) -> None:
         if moved := [path for path in changes if _current(path).content != self.before[path].content]:
             self.module.fail_json(msg=f"{self.what}: not done, nothing was changed: somebody else has changed {moved[0]} meanwhile")
-        flowing = self._before(self.frame)
+        flowing = self.flowing()
         try:
             _ready(changes, self.before)
             self._keep(changes)
@@ -295,8 +309,9 @@ class Transaction:
         _clear(changes)
         PENDING.unlink(missing_ok=True)
 
-    def _before(self, frame: dict[str, Any]) -> dict[str, bool]:
+    def flowing(self) -> dict[str, bool]:
         """What is true of the mail service now, asked again while it only says that it is busy."""
+        frame = self.frame
         if not self.mail:
             return {}
         if known := self._seen_by_the_last_task():
