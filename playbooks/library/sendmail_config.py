@@ -27,9 +27,8 @@ options:
   features_off: {description: features that are commented out, type: list, elements: str, default: []}
   features: {description: FEATURE lines by name, put before the MAILER lines, type: dict, default: {}}
   defines: {description: m4 definitions by name, type: dict, default: {}}
-  submission: {description: "users log in at 465 and 587, {bare_smtp: and no longer at 25}", type: dict, default: {}}
-  rulesets: {description: lines put first in a ruleset of the site such as Local_check_rcpt, type: dict, default: {}}
-  sections: {description: lines of sendmail.cf by the m4 word that opens their section, type: dict, default: {}}
+  rulesets: {description: rules put first in a ruleset of the site such as Local_check_rcpt, type: dict, default: {}}
+  sections: {description: lines or rules of sendmail.cf by the m4 word that opens their section, type: dict, default: {}}
   substitute: {description: pattern and replacement within sendmail.mc, type: dict, default: {}}
   limits: {description: "ClientConn and ClientRate of the access map: what one client may hold, and open in a window", type: dict, default: {}}
   narrow: {description: relay permits for networks outside of trusted are commented out, type: bool, default: false}
@@ -66,9 +65,9 @@ def edited(text: str, params: dict) -> str:
         elif not found:
             text = _before_mailers(text, line)
     for ruleset, lines in params["rulesets"].items():
-        text = _first_in(text, ruleset, "".join(f"{line}\n" for line in lines))
+        text = _first_in(text, ruleset, "".join(f"{line}\n" for line in _rules(lines)))
     for section, lines in params["sections"].items():
-        if missing := [line for line in lines if line not in text.splitlines()]:
+        if missing := [line for line in _rules(lines) if line not in text.splitlines()]:
             text += f"{section}\n" + "".join(f"{line}\n" for line in missing)
     for name, line in params["features"].items():
         if not re.search(rf"(?m)^[ \t]*(?:FEATURE|INPUT_MAIL_FILTER|DAEMON_OPTIONS|TRUST_AUTH_MECH)\(`?{re.escape(name)}", text):
@@ -82,6 +81,11 @@ def _before_mailers(text: str, line: str) -> str:
     found = re.search(r"(?m)^[ \t]*(?:MAILER_DEFINITIONS|MAILER\()", text)
     at = found.start() if found else len(text)
     return text[:at] + line + "\n" + text[at:]
+
+
+def _rules(lines: list[str] | dict[str, str]) -> list[str]:
+    """Lines of sendmail.cf; what a rule looks for is parted from what it makes of it by a tab, which a playbook does not show."""
+    return [f"{one}\t{other}" for one, other in lines.items()] if isinstance(lines, dict) else lines
 
 
 def _first_in(text: str, ruleset: str, lines: str) -> str:

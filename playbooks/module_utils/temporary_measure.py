@@ -73,7 +73,7 @@ class Measure:
             except Entangled as error:
                 lines = " / ".join(str(error).split("\n")[:3])[:200]
                 change.module.fail_json(
-                    msg=f"{change.what}: not done, nothing was changed: {path} was edited where `{self.name}` had changed it; mend these lines by hand: {lines}"
+                    msg=f"{change.what}: not done, nothing was changed: {path} was edited where `{self.name}` had changed it. Take back the measure that came later first, or mend these lines by hand: {lines}"
                 )
             was_there = self.without[path]
             change.put(path, None if was_there is None else was_there.encode("utf-8", "surrogateescape"), derived=derived)

@@ -1,10 +1,5 @@
 """One account's mail is held, let go and refused by the commands of the runbooks: with its real password, over TLS."""
 
-import contextlib
-import smtplib
-import ssl
-from collections.abc import Iterator
-
 import pytest
 
 from auditor.runbook.format import Use
@@ -13,6 +8,7 @@ from tests.lab.follower import Follower
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.profile import LOGIN, PASSWORD, offers_tls
+from tests.lab.submitting import answers, refusal, send, submission
 from tests.lab.watching import CANARY, Box, wait_for
 
 pytestmark = [
@@ -23,43 +19,6 @@ pytestmark = [
 ]
 SUBMISSION = [(release, mta) for release, mta in COMBINATIONS if offers_tls(mta, release)]
 """OpenSMTPD of Debian 12 takes no TLS and so no password: there is no login to block."""
-
-
-@contextlib.contextmanager
-def submission(lab: Lab, host: Host) -> Iterator[smtplib.SMTP_SSL]:
-    context = ssl.create_default_context(cadata=lab.authority.pem)
-    context.check_hostname = False
-    with lab.vantage.entered():
-        smtp = smtplib.SMTP_SSL(host.v4, 465, "vantage.example", context=context, timeout=30)
-        with contextlib.closing(smtp):
-            yield smtp
-
-
-def answers(lab: Lab, host: Host) -> bool:
-    """Whether the submission port is there again after a reload."""
-    with contextlib.suppress(OSError), submission(lab, host):
-        return True
-    return False
-
-
-def send(smtp: smtplib.SMTP, host: Host, mark: str, to: str = CANARY) -> None:
-    alice = f"alice@{host.domain}"
-    smtp.sendmail(alice, [to], f"From: <{alice}>\r\nSubject: {mark}\r\n\r\n{mark}\r\n")
-
-
-def refusal(lab: Lab, host: Host) -> str:
-    """What the server says to alice with her right password: at the login, else at her message; empty when it takes it."""
-    with submission(lab, host) as smtp:
-        try:
-            smtp.login(LOGIN, PASSWORD)
-            send(smtp, host, "spam")
-        except smtplib.SMTPAuthenticationError as error:
-            return f"login {error.smtp_code}"
-        except smtplib.SMTPRecipientsRefused as error:
-            return " ".join(f"{code} {text!r}" for code, text in error.recipients.values())
-        except smtplib.SMTPResponseException as error:
-            return f"{error.smtp_code} {error.smtp_error!r}"
-    return ""
 
 
 @pytest.mark.parametrize(("release", "mta"), SUBMISSION)

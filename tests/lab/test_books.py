@@ -13,7 +13,8 @@ from tests.lab.incident import started_by_hand
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.profile import LOGIN, PASSWORD
-from tests.lab.test_account import SUBMISSION, answers, program, submission, waiting
+from tests.lab.submitting import answers, submission
+from tests.lab.test_account import SUBMISSION, program, waiting
 from tests.lab.watching import CANARY, Box, listener, session, unit_of, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.trial("only parts of the eight hosts were seen green")]
