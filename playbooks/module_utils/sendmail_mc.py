@@ -13,6 +13,7 @@ _DOORS = {587: ("submission", "Ea"), 465: ("submissions", "Eas")}
 RULES = """\
 LOCAL_CONFIG
 # Written by the playbook submission: lines of login/address:OK and login/@domain:OK.
+F{AuditorDomains}-o /etc/mail/auditor-domains
 Kauditorsenders text -o -k0 -v1 -z: /etc/mail/auditor-senders
 LOCAL_RULESETS
 # Written by the playbook submission: who logged in sends under an address of that login, or as nobody.
@@ -24,11 +25,11 @@ R<$+> <>\t$@ OK
 R<$+> <$+>\t$: <$1> $2
 R<$+> $&{auth_authen}\t$@ OK
 R<$+> $+\t$: $>CanonAddr $2
-R$&{auth_authen} <@ $=w .>\t$@ OK
-R$&{auth_authen} + $* <@ $=w .>\t$@ OK
-R$&{auth_authen} <@ $={VirtHost} .>\t$@ OK
-R$&{auth_authen} + $* <@ $={VirtHost} .>\t$@ OK
-R$+ <@ $+ .>\t$: $1 <@ $2>
+R$* <@ $* .>\t$: $1 <@ $2>
+R$&{auth_authen} <@ $=w>\t$@ OK
+R$&{auth_authen} + $* <@ $=w>\t$@ OK
+R$&{auth_authen} <@ $={AuditorDomains}>\t$@ OK
+R$&{auth_authen} + $* <@ $={AuditorDomains}>\t$@ OK
 R$+ <@ $+>\t$: $(auditorsenders $&{auth_authen}/$1@$2 $: $1 <@ $2> $)
 ROK\t$@ OK
 R$+ <@ $+>\t$: $(auditorsenders $&{auth_authen}/@$2 $: NO $)

@@ -1,4 +1,4 @@
-"""The playbook dkim-signing on real hosts: others can verify what users send, and nobody else gets our signature."""
+"""The playbook dkim-signing on real hosts: others can verify what programs and users send, and nobody else gets our signature."""
 
 import re
 import time
@@ -11,6 +11,7 @@ from tests.lab.laboratory import Lab
 from tests.lab.test_playbooks import Ansible
 from tests.lab.test_profiles import text_record
 from tests.lab.test_records import name_server, texts
+from tests.lab.test_submission import CANNOT, hand_in, serve_users
 from tests.lab.watching import Box
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
@@ -41,6 +42,10 @@ def test_a_host_makes_a_key_publishes_it_and_signs_for_its_own_people_only(
     lab.zone(zone, [f"@ MX 10 mx1.host-{zone}."], dynamic=True)
     ansible = Ansible(lab, host, tmp_path_factory.mktemp("dkim"))
     name_server(ansible, lab.names.tsig()["secret"], zone)
+    users = (release, mta) != CANNOT
+    if users:
+        serve_users(lab, host, ansible)
+        ansible.run("submission")
     choose = ("-e", "dkim_signing_selector=s2026a", "--tags", "dkim-key-published")
 
     output, changed = ansible.run("dkim-signing", *choose, "-vvv")
@@ -58,12 +63,16 @@ def test_a_host_makes_a_key_publishes_it_and_signs_for_its_own_people_only(
         f"printf 'From: alice@{zone}\\nTo: box@canary.example\\nSubject: own-{zone}\\n\\nhello\\n' | "
         f"/usr/sbin/sendmail -f alice@{zone} box@canary.example"
     )
-    own = arrived(canary, f"own-{zone}")
-    assert f"d={zone}" in message_from_bytes(own)["DKIM-Signature"]
-    assert dkim.verify(own, dnsfunc=lambda name, timeout: text_record(lab, name.decode()))
-    author = message_from_bytes(own)["From"].partition("@")[2]
-    assert author == zone, "the signature aligns with the author's domain (RFC 7489, section 3.1.1)"
-    assert text_record(lab, f"_dmarc.{author}").startswith(b"v=DMARC1; p=")
+    own = [arrived(canary, f"own-{zone}")]
+    if users:
+        hand_in(lab, host, f"user-{zone}", "box@canary.example", "--port", "587", "--tls", domain=zone)
+        own.append(arrived(canary, f"user-{zone}"))
+    for mail in own:
+        assert f"d={zone}" in message_from_bytes(mail)["DKIM-Signature"]
+        assert dkim.verify(mail, dnsfunc=lambda name, timeout: text_record(lab, name.decode()))
+        author = message_from_bytes(mail)["From"].partition("@")[2].strip(">")
+        assert author == zone, "the signature aligns with the author's domain (RFC 7489, section 3.1.1)"
+        assert text_record(lab, f"_dmarc.{author}").startswith(b"v=DMARC1; p=")
 
     host.sh("echo 'away: box@canary.example' >> /etc/aliases; newaliases")
     script = (
