@@ -35,11 +35,12 @@ def open_incident(given: Given, author: Author) -> Path:
     book = collect([_runbook(given, finding)], runbook_folder())
     runbook = next(iter(book.runbooks.values()))
     _several(given, runbook.front, hosts)
-    targets = {host: _target(given, host) for host in hosts}
+    machines = _machines(given, hosts)
+    targets = {host: _target(given, host, machines.get(host)) for host in hosts}
     told = _variables(given, book)
     values = dict(told)
     for host, target in targets.items():
-        machine = _machine(given, host)
+        machine = machines.get(host)
         own = {**_declared(machine.declared if machine else None), **_seen(host, target, told)}
         mark = f"@{host}" if hosts[1:] else ""
         values |= {f"{name}{mark}": value for name, value in own.items() if name not in told}
@@ -107,11 +108,10 @@ def _several(given: Given, front: Front, hosts: tuple[str, ...]) -> None:
         raise ValueError("several hosts are named by an inventory: -i FILE, and no --ssh")
 
 
-def _target(given: Given, host: str) -> SshTarget:
+def _target(given: Given, host: str, machine: Target | None) -> SshTarget:
     """How the host is reached."""
     if given["ssh"]:
         return read_ssh(given["ssh"])
-    machine = _machine(given, host)
     return machine.ssh if machine and machine.ssh else SshTarget(host=host)
 
 
@@ -125,13 +125,15 @@ def _seen(host: str, target: SshTarget, told: Mapping[str, str]) -> dict[str, st
     return seen
 
 
-def _machine(given: Given, host: str) -> Target | None:
+def _machines(given: Given, hosts: tuple[str, ...]) -> dict[str, Target]:
+    """The hosts as the inventory knows them, which is read once; raises LookupError for one that it does not."""
     if given["inventory"] is None:
-        return None
-    for target in read_inventory(given["inventory"]):
-        if target.name == host:
-            return target
-    raise LookupError(f"{given['inventory']} knows no mail host {host}")
+        return {}
+    known = {target.name: target for target in reversed(read_inventory(given["inventory"]))}
+    for host in hosts:
+        if host not in known:
+            raise LookupError(f"{given['inventory']} knows no mail host {host}")
+    return {host: known[host] for host in hosts}
 
 
 def _declared(declared: Declared | None) -> dict[str, str]:

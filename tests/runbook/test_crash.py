@@ -47,6 +47,12 @@ TEXT = runbook(
 )
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch):
+    """Kill -9 ends a process, and not the machine: what was written stays in the page cache."""
+    monkeypatch.setattr("os.fsync", lambda _descriptor: None)
+
+
 class KilledAt:
     """Kills its own process with SIGKILL before or after it writes the journal's nth entry from now."""
 

@@ -46,6 +46,12 @@ ROUND = (
 ANSWERS = {**EVERYTHING, "well": {"choose": "fine"}, "patch": {"version": "3.7.11"}}
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch):
+    """No process dies here."""
+    monkeypatch.setattr("os.fsync", lambda _descriptor: None)
+
+
 class Fleet:
     """Two hosts, an incident about both, and an engine that is started anew for every step."""
 
