@@ -183,6 +183,8 @@ def _confirm(module: AnsibleModule) -> None:
     UNIT.write_text(
         "[Unit]\nDescription=Isolation of this host (auditor)\nDefaultDependencies=no\nBefore=network-pre.target\nWants=network-pre.target\n"
         f"After=nftables.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/sbin/nft -f {RULES}\n"
+        # A mask of this boot does not outlive it, and the next one is as easily emptied by a restart.
+        "ExecStartPost=-/usr/bin/systemctl mask --runtime nftables.service\n"
         "[Install]\nWantedBy=sysinit.target\n",
         encoding="utf-8",
     )

@@ -173,7 +173,8 @@ def test_an_isolation_keeps_the_admin_shuts_all_else_and_leaves_the_rules_of_the
 
     isolate(admin, "confirmed")
     host.reboot()
-    wait_for(lambda: logs_in(lab, host, host.v4), "a login after the reboot")
+    wait_for(lambda: logs_in(lab, host, host.v4), "a login after the reboot", seconds=60)
+    assert host.run("systemctl restart nftables").returncode != 0, "not after the reboot, either"
     assert opened(lab.attacker, host) == nothing()
     assert egress(host) == set()
 
