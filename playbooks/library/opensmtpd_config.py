@@ -10,7 +10,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_files import FILES_SPEC, put_files
 from ansible.module_utils.mail_transaction import FRAME_SPEC, Transaction, last_line, run
-from ansible.module_utils.smtpd_conf import bare_postmaster, pki_names, relay_closed, with_submission
+from ansible.module_utils.smtpd_conf import bare_postmaster, pki_names, relay_closed, with_starttls, with_submission
 from ansible.module_utils.temporary_measure import MEASURE_SPEC, Measure
 
 DOCUMENTATION = """
@@ -25,6 +25,7 @@ options:
   trusted: {description: networks that may relay, type: list, elements: str, default: []}
   postmaster: {description: mail for postmaster without a domain is delivered here, type: bool, default: false}
   submission: {description: "table of senders, and chain and key for a file that names no certificate: users log in at 465 and 587", type: dict, default: {}}
+  starttls: {description: chain and key for a file that names no certificate; STARTTLS is offered at port 25, type: dict, default: {}}
   substitute: {description: pattern and replacement within lines of smtpd.conf, type: dict, default: {}}
   first: {description: lines put before the first match rule, type: list, elements: str, default: []}
   top: {description: lines put before the first listen rule, type: list, elements: str, default: []}
@@ -56,12 +57,13 @@ def _before(text: str, keyword: str, line: str) -> str:
     return text[:at] + line + "\n" + text[at:]
 
 
-def _submission(text: str, wanted: dict) -> str:
+def _with_pki(text: str, wanted: dict) -> tuple[str, str]:
+    """The file with a certificate in it, and the name of that."""
     known = pki_names(text)
     if not known:
         for line in (f'pki "auditor" cert "{wanted["chain"]}"', f'pki "auditor" key "{wanted["key"]}"'):
             text = _before(text, "listen", line)
-    return with_submission(text, (known or ["auditor"])[0], wanted["senders"])
+    return text, (known or ["auditor"])[0]
 
 
 def edited(text: str, params: dict) -> str:
@@ -71,7 +73,9 @@ def edited(text: str, params: dict) -> str:
     if params["postmaster"] and (rule := bare_postmaster(text)):
         text = _before(text, "match", rule)
     if params["submission"]:
-        text = _submission(text, params["submission"])
+        text = with_submission(*_with_pki(text, params["submission"]), params["submission"]["senders"])
+    if params["starttls"]:
+        text = with_starttls(*_with_pki(text, params["starttls"]))
     for pattern, replacement in params["substitute"].items():
         text = re.sub(rf"(?m){pattern}", replacement, text)
     for line in params["top"]:
@@ -94,6 +98,7 @@ def main() -> None:
             "trusted": {"type": "list", "elements": "str", "default": []},
             "postmaster": {"type": "bool", "default": False},
             "submission": {"type": "dict", "default": {}},
+            "starttls": {"type": "dict", "default": {}},
             "substitute": {"type": "dict", "default": {}},
             "first": {"type": "list", "elements": "str", "default": []},
             "top": {"type": "list", "elements": "str", "default": []},

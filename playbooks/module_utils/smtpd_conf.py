@@ -172,6 +172,21 @@ def with_submission(text: str, pki: str, table: str) -> str:
     return _with_relay_after_login(out)
 
 
+def with_starttls(text: str, pki: str) -> str:
+    """STARTTLS offered, and not asked for, where the file listens to strangers at port 25 without any TLS."""
+    lines = []
+    public = public_listeners(text)
+    for line in logical_lines(text):
+        plain = line in public and listen_port(line) == 25 and not {"tls", "tls-require"} & set(_words(_CONTINUED.sub(" ", line)))
+        found = _LISTEN.match(line) if plain else None
+        lines.append(f'{line[: found.end("where")]} port 25 tls pki "{pki}"{_after_port(found["rest"])}' if found else line)
+    return "\n".join(lines) + "\n"
+
+
+def _after_port(rest: str) -> str:
+    return re.sub(r"^\s+port\s+\S+", "", rest)
+
+
 def _with_relay_after_login(text: str) -> str:
     """The rule that sends users' mail on, last, so that mail for this host's own domains is delivered before it."""
     relays = relay_actions(text)

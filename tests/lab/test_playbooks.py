@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import smtplib
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -127,6 +129,21 @@ def test_a_change_that_breaks_mail_is_undone_by_its_own_probe(stage, tmp_path: P
     assert "undone, everything is as it was" in done.stdout
     assert host.sha(["/etc/postfix/main.cf"]) == before
     assert 25 in host.listening()
+
+
+@pytest.mark.parametrize("mta", ["opensmtpd", "sendmail"])
+def test_a_certificate_on_the_host_is_shown_to_strangers_who_want_tls(lab: Lab, stage, mta: str):
+    host, ansible = stage("trixie", mta)
+    credential = lab.authority.issue(host.name, host.v4, host.v6)
+    host.write("/etc/ssl/private/mx.pem", credential.certificate, mode=0o644)
+    host.write("/etc/ssl/private/mx.key", credential.key, mode=0o600)
+    shown = ("-e", "tls_certificate=/etc/ssl/private/mx.pem", "-e", "tls_key=/etc/ssl/private/mx.key")
+    assert ansible.run("tls", "--tags", "starttls-offered", *shown)[1] == 1
+    context = ssl.create_default_context(cafile=str(lab.trust))
+    with lab.attacker.entered(), smtplib.SMTP(host.v4, 25, "attacker.example", timeout=20) as smtp:
+        smtp.starttls(context=context)
+        assert smtp.sock.getpeercert()["subjectAltName"][0] == ("DNS", host.name)
+    assert ansible.run("tls", "--tags", "starttls-offered", *shown)[1] == 0
 
 
 def test_a_sendmail_without_limits_for_one_client_gets_them_and_keeps_the_admins_own(stage):

@@ -92,6 +92,17 @@ def test_the_port_of_a_listen_rule_is_told(line, port):
     assert smtpd.listen_port(line) == port
 
 
+def test_opensmtpd_offers_starttls_to_strangers_and_asks_nobody_for_it():
+    text = smtpd.with_starttls(STOCK, "mx")
+    assert text == STOCK.replace("listen on 0.0.0.0\n", 'listen on 0.0.0.0 port 25 tls pki "mx"\n')
+    assert smtpd.with_starttls(text, "mx") == text
+    named = 'listen on :: port 25 hostname mx.example.org filter "fcrdns"\n'
+    assert (
+        smtpd.with_starttls(named, "mx")
+        == 'listen on :: port 25 tls pki "mx" hostname mx.example.org filter "fcrdns"\n'
+    )
+
+
 MX = "DAEMON_OPTIONS(`Family=inet, Name=MX, Port=smtp, Addr=198.51.100.10')dnl\n"
 LOOP = "DAEMON_OPTIONS(`Family=inet, Name=MSP, Port=submission, M=Ea, Addr=127.0.0.1')dnl\n"
 END = "MAILER(`smtp')dnl\n"
