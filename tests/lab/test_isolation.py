@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from auditor.runbook.state import Progress
+from auditor.runbook.world import Outcome
 from tests.lab.admin import Admin
+from tests.lab.follower import Follower
 from tests.lab.incident import Desk
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
@@ -192,10 +195,16 @@ def test_a_missed_confirmation_opens_ssh_to_all_and_mail_to_nobody(lab: Lab, hos
     time.sleep(1)
     assert opened(lab.attacker, host) == {"IPv4": [22], "IPv6": [22]}
     assert egress(host) == set()
+    look = Follower(host, "bookworm", "host-compromise").probe
+    assert look("isolation.active") == Outcome.ok("“SSH is open for everybody: nobody confirmed in time”")
     isolate(admin, "present")  # asked again, it does not take the opened rules for its own
     assert opened(lab.attacker, host) == nothing()
+    assert look("isolation.active") == Outcome.ok("loaded")
+    host.sh("nft delete table inet auditor_iso")
+    assert look("isolation.active").result is Progress.FAILED, "the other table is still there"
     isolate(admin, "absent")
     assert opened(lab.attacker, host) == everything()
+    assert look("isolation.active").result is Progress.FAILED
 
 
 def test_an_engine_that_is_killed_goes_on_and_a_rule_set_that_was_reloaded_is_noticed(
