@@ -174,7 +174,7 @@ def following(book: Book, state: State, phase: str | None = None) -> Step | None
         if step.words.kind is Kind.WAIT and known is not None and known.progress is Progress.STARTED:
             waiting = waiting or step
             continue
-        if waiting is not None and missing(step, book, state):
+        if waiting is not None and (_not_its_turn(step, waiting, book) or missing(step, book, state)):
             locked = True
             continue
         if step.runbook in state.awaiting:
@@ -183,6 +183,17 @@ def following(book: Book, state: State, phase: str | None = None) -> Step | None
         if not (step.runbook in frames and (later or locked)):
             return step
     return next(reversed(later.values()), waiting)
+
+
+def _not_its_turn(step: Step, waiting: Step, book: Book) -> bool:
+    """Whether a host must wait for what another one waits for, because they go serially."""
+    serially = book.runbooks[step.runbook].front.targets == "serial"
+    return (
+        serially
+        and step.runbook == waiting.runbook
+        and "" not in {step.host, waiting.host}
+        and step.host != waiting.host
+    )
 
 
 def missing(step: Step, book: Book, state: State) -> list[str]:

@@ -19,7 +19,7 @@ from auditor.runbook.parse import read
 from auditor.runbook.proof import flaws
 from auditor.runbook.state import Progress
 from auditor.runbook.world import Outcome
-from tests.runbook.fake_world import ANNA, EVERYTHING, FakeWorld, runbook, step
+from tests.runbook.fake_world import ANNA, EVERYTHING, FakeClock, FakeWorld, runbook, step
 
 HOSTS = ("mx2.example.org", "mx1.example.org")
 """Not in the order of the alphabet: the round goes in the order in which they were named."""
@@ -60,11 +60,11 @@ class Fleet:
         self.books.mkdir()
         (self.books / "test.md").write_text(runbook(*ROUND, more=f"targets: {targets}\n"), "utf-8")
         self.tmp_path, self.answers, self.said = tmp_path, dict(ANSWERS), []
-        self.worlds = {host: FakeWorld(tmp_path / host) for host in HOSTS}
+        self.clock = FakeClock()
+        self.worlds = {host: FakeWorld(tmp_path / host, self.clock) for host in HOSTS}
         for host in HOSTS:
             (tmp_path / host).mkdir()
             (tmp_path / host / "doors").write_text(f"open for {host}\n")
-        self.clock = self.worlds[HOSTS[0]].clock
         self.folder = create(tmp_path / "incidents", self.clock)
         values = {f"mta@{host}": mta for host, mta in zip(HOSTS, ("postfix", "exim4"), strict=True)}
         with Incident(self.folder, self.clock, ANNA) as incident:
@@ -143,6 +143,25 @@ def test_the_first_host_that_does_not_come_back_well_stops_the_round_and_is_done
     done = fleet.run_all()
     assert names(done)[0] == "patch@mx2"
     assert done[-1] == ("report", Progress.OK)
+
+
+@pytest.mark.parametrize(("targets", "begun"), [("serial", 1), ("all", 2)])
+def test_in_a_round_no_host_begins_while_another_is_still_watched(tmp_path, targets, begun):
+    fleet = Fleet(tmp_path, targets)
+    watch = step("watch", "kind: wait\nrole: ops\nfor: 1h\neach: host")
+    touch = step(
+        "touch", COMMAND + "verify:\n  - shell: true", ("step", "touch here"), ("verify", "test -e here")
+    )
+    (fleet.books / "test.md").write_text(runbook(touch, watch, more=f"targets: {targets}\n"), "utf-8")
+    with Incident(fleet.folder, fleet.clock, ANNA) as incident:
+        Engine(fleet.desk(incident)).accept()
+    fleet.run_all()
+    assert sum((tmp_path / host / "here").exists() for host in HOSTS) == begun
+    for _ in range(3):
+        fleet.clock.seconds += 3601
+        fleet.run_all()
+    assert sum((tmp_path / host / "here").exists() for host in HOSTS) == 2
+    assert {known.progress for known in fleet.state.steps.values()} == {Progress.OK}
 
 
 def test_what_one_host_decides_leaves_nothing_out_on_the_other(tmp_path):
