@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.lab.fixtures import COMBINATIONS
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.test_playbooks import ANSIBLE, ROOT, Ansible
@@ -23,7 +24,6 @@ CONFIGURATION = (
 )
 CHANGE = ("smtp-hygiene", "--tags", "recipients-not-enumerable")
 ELSEWHERE = "203.0.113.99"  # an address that no host has, so nothing can listen there
-MACHINES = [("trixie", "postfix"), ("trixie", "exim4"), ("trixie", "opensmtpd"), ("bookworm", "sendmail")]
 
 
 class Victim:
@@ -138,7 +138,7 @@ DEAF = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("release", "mta"), MACHINES)
+@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
 def test_what_the_program_refuses_is_never_put_in_place_and_what_kills_it_is_undone(
     victim, release: str, mta: str
 ):
