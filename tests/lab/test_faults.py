@@ -195,6 +195,16 @@ def test_a_change_that_breaks_mail_or_kills_the_daemon_is_undone_by_its_own_prob
     assert serves(one.lab, one.host)
 
 
+def test_a_package_that_breaks_every_handshake_is_told_so_and_nothing_is_half_configured(victim):
+    one = victim("bookworm", "opensmtpd")
+    before = one.state()
+    output, changed = one.ansible.run("tls", "--tags", "starttls-offered")
+    assert "fails every inbound TLS handshake with OpenSSL 3" in output
+    assert "Install opensmtpd from bookworm-backports or move to Debian 13" in output
+    assert changed == 0
+    assert one.state() == before
+
+
 @pytest.mark.parametrize("full", ["/var/backups/auditor", "/etc/postfix"])
 def test_a_full_disk_changes_nothing_and_the_next_run_does_it(victim, full: str):
     one = victim("bookworm", "postfix")
