@@ -137,6 +137,8 @@ class Declared:
     resolvers: tuple[str, ...] = ()
     backup_mx: tuple[str, ...] = ()
     helpers: tuple[str, ...] = ()
+    blocklists: tuple[str, ...] = ()
+    """mail_blocklists: asked beside the built-in ones."""
     backup: tuple[tuple[str, str], ...] = ()
     """mail_backup: by (who makes it), seen and restored (dates)."""
     monitoring: tuple[tuple[str, str], ...] = ()

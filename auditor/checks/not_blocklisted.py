@@ -3,7 +3,9 @@
 A listing on the large lists means that most mail is refused at once. It is the symptom: find the cause first
 (an open relay, a stolen account, a name without reverse DNS) and ask for removal when it is gone, or the next
 listing lasts longer. A list is believed only after it has listed its own test point and not listed what none
-may list; lists that refuse to answer the resolver say nothing, which is reported as unknown and never as clean.
+may list; lists that refuse to answer the resolver say nothing, which is reported as unknown and never as clean. A list
+that has let go still seems to list for as long as the resolver remembers its answer (`cached_seconds`), and longer for
+receivers that copy it once a day. Lists of your own are named in the inventory (`mail_blocklists`) or by `--dnsbl`.
 """
 
 from auditor.evidence.blocklists import BlocklistAnswers
@@ -13,6 +15,7 @@ from auditor.model import (
     Failed,
     Family,
     Inconclusive,
+    Observation,
     Passed,
     Reason,
     Severity,
@@ -25,13 +28,14 @@ def judge(answers: BlocklistAnswers) -> Verdict:
     """Listed on a list that is alive; then every list must have answered."""
     if answers.listings:
         worst = min(answers.listings, key=lambda listing: listing.severity.rank)
-        observed = tuple(
+        observed: tuple[Observation, ...] = tuple(
             {
                 "listed": e.subject,
                 "on": e.zone,
                 "codes": " ".join(e.codes),
                 "says": e.says,
                 "delist": e.delist,
+                "cached_seconds": e.cached,
             }
             for e in sorted(answers.listings, key=lambda listing: listing.severity.rank)
         )

@@ -202,6 +202,8 @@ class Listing:
     says: str = ""
     """Meaning of the codes, or the list's own TXT record."""
     delist: str = ""
+    cached: int = 0
+    """Seconds for which the resolver goes on giving this answer, whatever the list says by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ async def blocklist_answers(
     found = await asyncio.gather(
         *(
             _ask_zone(blocklist, lists, subjects[lists], network)
-            for blocklist in _chosen(options)
+            for blocklist in _chosen(options, host)
             for lists in blocklist.lists
             if subjects[lists]
         )
@@ -53,14 +53,16 @@ async def blocklist_answers(
     )
 
 
-def _chosen(options: Options) -> tuple[Blocklist, ...]:
-    """A zone of the user's own may list both families; what it does to delivery only the user knows."""
-    if not options.dnsbl:
-        return BLOCKLISTS
+def _chosen(options: Options, host: Host) -> tuple[Blocklist, ...]:
+    """A zone of the user's own may list both families; what it does to delivery only the user knows.
+
+    What the inventory names (mail_blocklists) is asked beside the built-in ones, what the command line names instead of all.
+    """
     known = {blocklist.zone: blocklist for blocklist in (*BLOCKLISTS, *MIXED)}
+    wanted = options.dnsbl or (*(one.zone for one in BLOCKLISTS), *host.declared.blocklists)
     return tuple(
         known.get(zone, Blocklist(zone=zone, lists=(Lists.V4, Lists.V6), severity=Severity.HIGH))
-        for zone in options.dnsbl
+        for zone in dict.fromkeys(wanted)
         if death_of(zone) is None
     )
 
@@ -135,10 +137,11 @@ async def _listing(
     blocklist: Blocklist, lists: Lists, hit: tuple[str, tuple[str, ...]], network: Network
 ) -> Listing:
     subject, codes = hit
+    name = question(subject, blocklist.zone, lists)
     said = [blocklist.codes[code] for code in codes if code in blocklist.codes]
     if not said:
         try:
-            answer = await network.resolver.ask(question(subject, blocklist.zone, lists), "TXT")
+            answer = await network.resolver.ask(name, "TXT")
             said = [text[:200] for text in answer.records[:1]]
         except CannotLook:
             said = []  # the reason is only for the reader; that it is listed is certain
@@ -149,4 +152,5 @@ async def _listing(
         codes=codes,
         says="; ".join(said),
         delist=blocklist.delist,
+        cached=(await network.resolver.ask(name, "A")).ttl,  # the answer that was read: asked once a run
     )

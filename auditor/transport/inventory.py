@@ -154,6 +154,7 @@ def _declared(said: Mapping[str, Any]) -> Declared:
         resolvers=_words(said, "mail_resolvers"),
         backup_mx=_words(said, "mail_backup_mx"),
         helpers=_words(said, "mail_helpers"),
+        blocklists=tuple(zone.lower().rstrip(".") for zone in _words(said, "mail_blocklists")),
         backup=tuple((key, str(value)) for key, value in _mapping(said, "mail_backup")),
         monitoring=tuple((key, str(value)) for key, value in _mapping(said, "mail_monitoring")),
         contacts=tuple((key, _text(value)) for key, value in _mapping(said, "mail_contacts")),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,9 +7,10 @@ from hypothesis import strategies as st
 from auditor.checks import not_blocklisted
 from auditor.evidence.blocklists import BLOCKLISTS, Lists, death_of, question
 from auditor.evidence.dns import HostAddresses
-from auditor.model import Failed, Host, Inconclusive, Options, Passed, Reason, Severity
+from auditor.model import Declared, Failed, Host, Inconclusive, Options, Passed, Reason, Severity
 from auditor.probes.blocklists import blocklist_answers
 from tests.dns_evidence import failing, zone
+from tests.scripted import answer
 
 ZEN_ALIVE = {"2.0.0.127.zen.spamhaus.org A": ("127.0.0.2", "127.0.0.4", "127.0.0.10")}
 MX = Host(name="mx.example.org", domains=("example.org",))
@@ -47,6 +50,26 @@ async def test_the_reason_is_read_where_the_code_says_nothing():
     assert isinstance(found, Failed)
     assert found.severity is Severity.MEDIUM
     assert found.observed[0]["says"].startswith("Blocked")
+
+
+async def test_a_listing_says_how_long_the_resolver_will_repeat_it():
+    """A list that has let go still seems to list until then."""
+    name = "1.100.51.198.zen.spamhaus.org"
+    found = await verdict(**ZEN_ALIVE, **{f"{name} A": replace(answer(name, "A", "127.0.0.4"), ttl=3480)})
+    assert isinstance(found, Failed)
+    assert found.observed[0]["cached_seconds"] == 3480
+
+
+async def test_lists_of_the_inventory_are_asked_beside_the_built_in_ones_and_those_of_the_command_line_instead():
+    table = {"2.0.0.127.bl.example A": "127.0.0.2", "1.100.51.198.bl.example A": "127.0.0.2"}
+    host = Host(name="mx.example.org", declared=Declared(blocklists=("bl.example", "dnsbl.sorbs.net")))
+    addresses = HostAddresses(v4=("198.51.100.1",))
+    both = await blocklist_answers(host, addresses, zone(table), Options())
+    assert [listing.zone for listing in both.listings] == ["bl.example"]
+    assert {"zen.spamhaus.org", "bl.spamcop.net", "bl.example"} < {state.zone for state in both.zones}
+    assert "dnsbl.sorbs.net" not in {state.zone for state in both.zones}, "closed in 2024"
+    other = await blocklist_answers(host, addresses, zone(table), Options(dnsbl=("psbl.surriel.com",)))
+    assert {state.zone for state in other.zones} == {"psbl.surriel.com"}
 
 
 @pytest.mark.parametrize("code", ["127.255.255.252", "127.255.255.254", "127.255.255.255", "127.0.0.1"])

@@ -23,6 +23,7 @@ mail_hosts:
       mail_domains: [Example.ORG., example.net]
       mail_roles: mx
       mail_helpers: [{unit: rspamd, port: 11332}]
+      mail_blocklists: [BL.example., dnsbl.example.net]
       mail_contacts: {owner: "+46 8 000", oncall: {phone: "+46"}}
       mail_limits: {account_day: 200}
       mail_backup: {by: snapshots of the hypervisor, seen: 2026-11-20}
@@ -53,6 +54,7 @@ def test_hosts_variables_and_the_way_in_are_those_of_ansible(written):
                 domains=("example.org", "example.net"),
                 roles=("mx",),
                 helpers=('{"port": 11332, "unit": "rspamd"}',),
+                blocklists=("bl.example", "dnsbl.example.net"),
                 contacts=(("oncall", '{"phone": "+46"}'), ("owner", "+46 8 000")),
                 limits=(("account_day", 200),),
                 backup=(("by", "snapshots of the hypervisor"), ("seen", "2026-11-20")),
