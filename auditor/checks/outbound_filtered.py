@@ -1,8 +1,9 @@
-"""Mail of logged-in users passes a filter for spam or viruses.
+"""Mail of logged-in users passes a filter for spam.
 
 What comes in is filtered nearly everywhere, what goes out hardly anywhere: so the first to notice a stolen account are those who
-receive its spam, and their blocklists (incident 000). The filter has to stand at the door where users log in: one
-on port 25 alone never sees their mail. Signers and policy services (OpenDKIM, postgrey) are no filters.
+receive its spam, and their blocklists. The filter has to stand at the door where users log in: one on port 25 alone
+never sees their mail. Signers and policy services (OpenDKIM, postgrey) are no filters, and a virus scanner is none
+for spam, which carries no virus: all servers of incident 000 had one, and it said nothing.
 """
 
 from auditor.evidence.mta_settings import MtaSettings, takes_logins
@@ -21,8 +22,9 @@ from auditor.model import (
     Verdict,
 )
 
-FILTERS = ("rspamd", "amavis", "spamass", "spamd", "clamav", "mimedefang", "dspam", "bogofilter")
+FILTERS = ("rspamd", "amavis", "spamass", "spamd", "mimedefang", "dspam", "bogofilter")
 """Beginnings of unit and filter names."""
+SCANNERS = ("clamav", "clamd", "clamsmtp")
 NO_FILTERS = (
     "opendkim",
     "opendmarc",
@@ -41,16 +43,18 @@ def judge(settings: MtaSettings, helpers: MailHelpers) -> Verdict:
     if not takes_logins(settings):
         return NotApplicable("nobody can log in to send")
     if settings.exim and settings.exim.scans:
-        return Passed("a rule has messages looked through")
+        return Passed("a rule has messages looked through for spam")
     asked = {} if settings.exim else login_helpers(settings, helpers)
     found = [name for name, socket in asked.items() if _is(FILTERS, name, socket)]
     if found:
         return Passed(f"mail of logged-in users passes {', '.join(found)}")
-    others = [name for name, socket in asked.items() if not _is(NO_FILTERS, name, socket)]
+    others = [name for name, socket in asked.items() if not _is(NO_FILTERS + SCANNERS, name, socket)]
     if others:
         return Inconclusive(
             f"{others[0]} may be a filter; what it does is not known here", Reason.UNSUPPORTED
         )
+    if (settings.exim and settings.exim.scans_viruses) or any(_is(SCANNERS, *one) for one in asked.items()):
+        return Failed("only a virus scanner looks at mail of logged-in users, and spam carries no virus")
     return Failed("mail of logged-in users goes out unfiltered")
 
 
@@ -65,7 +69,7 @@ CHECK = Check.of(
     remedy=ByHand(
         "Install rspamd and redis-server. Postfix: `postconf -e smtpd_milters=inet:127.0.0.1:11332 milter_default_action=tempfail` "
         "and no `-o smtpd_milters=` for submission and submissions. Sendmail: INPUT_MAIL_FILTER on port 11332 with F=T. OpenSMTPD: "
-        "opensmtpd-filter-rspamd on the listener with auth. Exim: `spam = nobody:true` or `malware = *` in the DATA ACL, "
+        "opensmtpd-filter-rspamd on the listener with auth. Exim: `spam = nobody:true` in the DATA ACL, "
         "also for authenticated clients. Let it defer or hold what it finds, and tell postmaster."
     ),
     runbook="outbound-spam",

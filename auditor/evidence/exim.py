@@ -32,7 +32,8 @@ class EximSettings:
     binds_senders: bool = False
     """Some condition compares the sender with $authenticated_id."""
     scans: bool = False
-    """Some rule has messages looked through for spam or viruses."""
+    """Some rule has messages looked through for spam."""
+    scans_viruses: bool = False
     dns_lists: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
     """Where it talks to helpers: spamd, clamd, Dovecot's authentication, readsocket."""
@@ -100,9 +101,9 @@ def binds_senders(text: str) -> bool:
     )
 
 
-def scans(text: str) -> bool:
-    """`spam = …` or `malware = …` among the conditions."""
-    return bool(re.search(r"^\s*!?\s*(?:spam|malware)\s*=", text, re.MULTILINE))
+def scans(text: str, condition: str = "spam") -> bool:
+    """`spam = …` (or `malware = …`) among the conditions."""
+    return bool(re.search(rf"^\s*!?\s*{condition}\s*=", text, re.MULTILINE))
 
 
 def parse_rate_limits(text: str) -> tuple[str, ...]:

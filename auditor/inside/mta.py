@@ -135,6 +135,7 @@ def exim_settings(config: Output, limits: Output, session: Output) -> EximSettin
         authenticators=exim.parse_authenticators(config.text()),
         binds_senders=exim.binds_senders(limits.text() + "\n" + config.text()),
         scans=exim.scans(config.text()),
+        scans_viruses=exim.scans(config.text(), "malware"),
         dns_lists=lists,
         sockets=sockets,
         stranger=exim.parse_session(session.text(), FOREIGN),

@@ -60,8 +60,22 @@ def test_opensmtpd_filters_by_a_program_on_the_listener():
 def test_exim_filters_in_its_own_rules():
     assert isinstance(verdict(of_exim(authenticators=("plaintext",), scans=True)), Passed)
     assert isinstance(verdict(of_exim(authenticators=("plaintext",))), Failed)
-    assert scans("  deny\n    malware = *\n")
-    assert not scans("  # malware = *\n  warn spam_score = 3\n")
+    assert scans("  warn\n    spam = nobody:true\n")
+    assert not scans("  # spam = nobody\n  warn spam_score = 3\n")
+    assert scans("  deny\n    malware = *\n", "malware")
+    assert not scans("  # malware = *\n", "malware")
+
+
+@pytest.mark.parametrize("unit", ["clamav-milter.service", "clamsmtp.service"])
+def test_a_virus_scanner_alone_fails_because_spam_carries_no_virus(unit):
+    scanner = helper("inet:127.0.0.1:10060", unit)
+    found = verdict(users("smtpd_milters = inet:127.0.0.1:10060"), scanner)
+    assert isinstance(found, Failed)
+    assert found.summary.startswith("only a virus scanner")
+    both = users("smtpd_milters = inet:127.0.0.1:11332, inet:127.0.0.1:10060")
+    assert isinstance(verdict(both, RSPAMD, scanner), Passed)
+    of_malware = verdict(of_exim(authenticators=("plaintext",), scans_viruses=True))
+    assert of_malware == found
 
 
 def test_sendmail_filters_through_milters():

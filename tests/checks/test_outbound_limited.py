@@ -113,7 +113,7 @@ def test_a_policy_service_that_is_not_known_is_unknown(remote):
     assert found.reason is Reason.UNSUPPORTED
 
 
-@pytest.mark.parametrize("unit", ["postgrey.service", "opendkim.service"])
+@pytest.mark.parametrize("unit", ["postgrey.service", "opendkim.service", "clamav-milter.service"])
 def test_helpers_that_limit_nobody_are_known(unit):
     asking = users("smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:10023")
     assert isinstance(verdict(asking, helper("inet:127.0.0.1:10023", unit)), Failed)
