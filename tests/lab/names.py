@@ -135,14 +135,30 @@ class NameService:
             if name:
                 zone.records.append(f"{label} PTR {name.rstrip('.')}.")
 
-    def blocklist(self, name: str, listed: Iterable[str] = (), *, answer: str = "127.0.0.2") -> None:
-        """A blocklist zone with the test points of RFC 5782 section 5 and the `listed` addresses."""
+    def blocklist(
+        self,
+        name: str,
+        listed: Iterable[str] = (),
+        *,
+        answer: str = "127.0.0.2",
+        ttl: int = 60,
+        flush: bool = True,
+    ) -> None:
+        """A blocklist zone with the test points of RFC 5782 section 5 and the `listed` addresses.
+
+        Without `flush` the resolver goes on saying what it remembers, until ``resolver_forget`` or for `ttl` seconds.
+        """
         records = []
         for address in ("127.0.0.2", "::ffff:7f00:2", *listed):
             pointer = dns.name.from_text(ipaddress.ip_address(address).reverse_pointer)
             label = dns.name.Name(pointer.labels[:-3]).to_text()
-            records += [f"{label} A {answer}", f'{label} TXT "listed, see https://{name}/{address}"']
-        self.zone(name, records)
+            records += [
+                f"{label} {ttl} A {answer}",
+                f'{label} {ttl} TXT "listed, see https://{name}/{address}"',
+            ]
+        with self._lock:
+            self._declare(name, records)
+            self._publish(flush=flush)
 
     def tsig(self) -> dict[str, str]:
         """Key for RFC 2136 updates of dynamic zones: server, name, algorithm and secret."""
@@ -249,7 +265,7 @@ class NameService:
         self._pid = process.only_child(runner)
         self._await(lambda: self.ask(".", "SOA", timeout=0.3).flags & dns.flags.AD != 0)
 
-    def _publish(self) -> None:
+    def _publish(self, *, flush: bool = True) -> None:
         dynamic = [zone for zone in self._zones.values() if zone.dynamic and zone.serial]
         changed = self._render()
         for zone in changed:
@@ -270,9 +286,10 @@ class NameService:
         for zone in changed:
             self._await(partial(self._serves, zone))
         if any(zone.dynamic and zone.signed and not self._ds_in_parent(zone) for zone in changed):
-            self._publish()
+            self._publish(flush=flush)
             return
-        self.resolver_forget()
+        if flush:
+            self.resolver_forget()
 
     def _ds_in_parent(self, zone: Zone) -> bool:
         self._await(lambda: bool(zone.ds_of_bind(self._folder)))

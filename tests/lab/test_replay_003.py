@@ -10,6 +10,7 @@ from tests.lab.incident import Desk, Sink, send
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.net import ip
+from tests.lab.scanner import SCANNER, unit_text
 from tests.lab.watching import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
@@ -93,31 +94,6 @@ def test_mail_waits_for_a_dead_resolver_and_drains_with_another_one(
 
 # -- one recipient, a scanner that hangs, maintenance ----------------------------------------------------------------
 
-SCANNER = """import os, socketserver, struct, time
-class Milter(socketserver.StreamRequestHandler):
-    def handle(self):
-        while head := self.rfile.read(4):
-            text = self.rfile.read(struct.unpack(">I", head)[0])
-            while os.path.exists("/run/scanner-hangs"):
-                time.sleep(0.2)
-            if text[:1] == b"O":
-                self.wfile.write(struct.pack(">IcIII", 13, b"O", 2, 0, 0x7F))
-            elif text[:1] == b"E":
-                open("/run/scanned", "a").write("x")
-                self.wfile.write(struct.pack(">Ic", 1, b"c"))
-            elif text[:1] == b"Q":
-                return
-socketserver.ThreadingTCPServer.allow_reuse_address = True
-socketserver.ThreadingTCPServer(("127.0.0.1", 10060), Milter).serve_forever()
-"""
-SCANNER_UNIT = """[Unit]
-Description=virus scanner
-[Service]
-ExecStart=/usr/bin/python3 /usr/local/sbin/scanner
-Restart=on-failure
-[Install]
-WantedBy=multi-user.target
-"""
 NOTE = """
 cd /root; mkdir -p note/DEBIAN repo
 printf 'Package: lab-note\\nVersion: 1\\nArchitecture: all\\nMaintainer: lab <root@localhost>\\nDescription: note\\n' > note/DEBIAN/control
@@ -142,7 +118,7 @@ def pair(lab: Lab) -> Iterator[tuple[Host, Host]]:
     )
     try:
         first.write("/usr/local/sbin/scanner", SCANNER, mode=0o755)
-        first.write("/etc/systemd/system/scanner.service", SCANNER_UNIT)
+        first.write("/etc/systemd/system/scanner.service", unit_text("virus scanner"))
         first.sh("systemctl daemon-reload; systemctl enable --quiet --now scanner")
         names = [f"{one.name}. A {one.v4}" for one in (first, second)]
         lab.zone("pair.example", [*names, f"@ MX 10 {first.name}.", '@ TXT "v=spf1 mx -all"'])
