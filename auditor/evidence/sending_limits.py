@@ -12,7 +12,17 @@ DAY = 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY, "w": 7 * DAY, "min": 60, "hour": 3600, "day": DAY}
 COUNTERS = ("postfwd", "policyd-rate-limit", "rspamd")
 """Programs whose limits are read."""
-COUNT_NOTHING = ("postgrey", "dkim", "opendmarc", "dovecot", "postsrsd", "unbound", "named", "clamav", "clamsmtp")
+COUNT_NOTHING = (
+    "postgrey",
+    "dkim",
+    "opendmarc",
+    "dovecot",
+    "postsrsd",
+    "unbound",
+    "named",
+    "clamav",
+    "clamsmtp",
+)
 """Parts of names of helpers of whom it is known that they limit nobody."""
 
 

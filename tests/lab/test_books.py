@@ -1,5 +1,6 @@
 """What the runbooks print and cannot take back, on real mail hosts: restarting, loading, letting go, and only looking."""
 
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ import pytest
 
 from auditor.runbook.format import Kind, Step, Use
 from auditor.runbook.shell import acts
+from auditor.runbook.state import Progress
 from tests.lab.fixtures import COMBINATIONS, MailHosts
 from tests.lab.follower import BOOKS, DEBIAN, Follower
 from tests.lab.incident import started_by_hand
@@ -18,6 +20,7 @@ from tests.lab.test_account import SUBMISSION, program, waiting
 from tests.lab.watching import CANARY, Box, listener, session, unit_of, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.trial("only parts of the eight hosts were seen green")]
+THREE = 3
 VALUES = {
     "good_resolver": "192.0.2.11",
     "duty_mailbox": "admin@localhost",
@@ -99,9 +102,15 @@ def test_the_account_that_sends_is_found_in_the_log(lab: Lab, mail_host: MailHos
     alice = f"alice@{host.domain}"
     with submission(lab, host) as smtp:
         smtp.login(LOGIN, PASSWORD)
-        smtp.sendmail(alice, [f"postmaster@{host.domain}"], f"From: <{alice}>\r\n\r\nhello\r\n")
+        for _ in range(THREE):
+            smtp.sendmail(alice, [f"postmaster@{host.domain}"], f"From: <{alice}>\r\n\r\nhello\r\n")
     follower = Follower(host, release, "outbound-spam")
     wait_for(lambda: LOGIN in follower.must("top-sender", Use.DO), "the login among the senders")
+    counted = follower.probe("outbound.quiet", limit="0")
+    assert counted.result is Progress.FAILED
+    found = re.search(rf"{LOGIN}[^:]*: (\d+) messages", counted.detail)
+    assert found is not None, counted
+    assert int(found[1]) >= THREE, "messages of one session, each"
 
 
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
