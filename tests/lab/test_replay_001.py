@@ -16,6 +16,7 @@ from tests.lab.watching import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 MESSAGES = 8
+IMAP = "imap-login-after-tls-only"
 SOURCES = [f"203.0.113.{number}" for number in range(150, 200)]
 FLOOD_SECONDS = 240
 PATIENCE = 2.0
@@ -84,12 +85,14 @@ def test_mail_waits_for_storage_that_stands_still_and_all_of_it_arrives(lab: Lab
     )  # what a process looks like while its disk does not answer
     assert send(lab.vantage, host, f"alice@{host.domain}", count=MESSAGES).returncode == 0
     assert (active(host), mailbox(host)) == (MESSAGES, 0), "taken, and nowhere"
-    seen = desk.scan("smtp-transaction-completes", "imap-login-after-tls-only", "queue-healthy")
+    seen = desk.scan("smtp-transaction-completes", IMAP, "queue-healthy", "backup-recent")
     assert {check: finding["status"] for check, finding in seen.items()} == {
         "smtp-transaction-completes": "passed",
-        "imap-login-after-tls-only": "unknown",
+        IMAP: "unknown",
         "queue-healthy": "passed",
-    }, "mail is taken, and the mailboxes give no answer in time"
+        "backup-recent": "unknown",
+    }, "mail is taken, the mailboxes give no answer in time, and nobody knows of a backup"
+    assert (seen[IMAP]["reason"], seen["backup-recent"]["reason"]) == ("timeout", "not-declared"), seen
     desk.open("storage-loss")
     desk.follow(
         {"storage-loss/backup": "there is no playbook backup in this tree"} if without("backup") else {}
@@ -99,8 +102,13 @@ def test_mail_waits_for_storage_that_stands_still_and_all_of_it_arrives(lab: Lab
         f"mailboxes with {host.sh('postqueue -p; ls /home/alice/Maildir/new /var/mail; journalctl -t postfix/lmtp -o cat | tail -20')}",
         seconds=60,
     )
-    assert active(host) == 0
+    subjects = host.sh("cat /home/alice/Maildir/*/* | sed -n 's/^Subject: buy //p'").split()
+    assert sorted(subjects, key=int) == [str(number) for number in range(MESSAGES)], "each of them, once"
+    said = {name: value for one in desk.entries() for name, value in one["data"].get("values", {}).items()}
+    assert (said["volume_gb"], said["measured_mb_per_s"], said["estimate"]) == ("1", "100", "a minute")
+    assert desk.ended("way")["reason"].startswith("repair"), "decided on these numbers"
     assert "bounced 0 + queued 0 + held 0" in desk.balance()
+    assert desk.scan(IMAP)[IMAP]["status"] != "unknown", "the mailboxes answer again"
 
 
 class Exchange(threading.Thread):
