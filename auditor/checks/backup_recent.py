@@ -9,7 +9,6 @@ from elsewhere leaves no trace here: the inventory has to say who makes it, and 
 
 from auditor.evidence.backups import Backups, declared_day
 from auditor.model import (
-    ByHand,
     Check,
     Failed,
     Family,
@@ -19,6 +18,7 @@ from auditor.model import (
     NotApplicable,
     Observation,
     Passed,
+    Playbook,
     Reason,
     Severity,
     Verdict,
@@ -28,6 +28,14 @@ DAY = 86400.0
 RECENT = 2 * DAY
 SEEN = 31
 """Days for which a person's word holds."""
+
+OURS = ("backup-succeeded", "auditor-backup.service")
+"""What the playbook leaves on the host. Another program that stands still is mended, not joined by a second one."""
+MEND = (
+    "Run the backup by hand and read what it says (`systemctl start UNIT; journalctl -u UNIT -n 50`). When it succeeds, have its "
+    "script `touch /var/lib/auditor/backup-succeeded` as the last step, or, where another machine makes it, write who "
+    "and when into mail_backup in the inventory. Where none is made, name a place in mail_backup_place and run the playbook backup."
+)
 
 
 def judge(backups: Backups, host: Host, moment: Moment) -> Verdict:
@@ -42,14 +50,16 @@ def judge(backups: Backups, host: Host, moment: Moment) -> Verdict:
     if newest is not None and now - newest.at <= RECENT:
         return Passed(f"{newest.tool} succeeded {max(0.0, now - newest.at) / 3600:.0f} hours ago", rows)
     if backups.failed:
-        return Failed(f"{backups.failed[0]} failed, and nothing else succeeded in the last two days", rows)
+        text = f"{backups.failed[0]} failed, and nothing else succeeded in the last two days"
+        return Failed(text, rows, by_hand=MEND)
     who, seen = dict(host.declared.backup).get("by", "somebody else"), declared_day(host.declared, "seen")
     if seen is not None and (moment.taken_at.date() - seen).days <= SEEN:
         return Passed(f"{who}: a good backup was seen on {seen}", rows)
     if newest is not None:
-        return Failed(f"the last backup that succeeded is {(now - newest.at) / DAY:.0f} days old", rows)
+        age = f"the last backup that succeeded is {(now - newest.at) / DAY:.0f} days old"
+        return Failed(age, rows, by_hand=None if newest.tool in OURS else MEND)
     if seen is not None:
-        return Failed(f"{who}: nobody has seen a good backup since {seen}")
+        return Failed(f"{who}: nobody has seen a good backup since {seen}", by_hand=MEND)
     return Inconclusive(_nothing(backups), Reason.NOT_DECLARED)
 
 
@@ -64,11 +74,7 @@ CHECK = Check.of(
     judge,
     family=Family.CONTINUITY,
     severity=Severity.MEDIUM,
-    remedy=ByHand(
-        "Run the backup by hand and read what it says (`systemctl start UNIT; journalctl -u UNIT -n 50`). When it succeeds, have its "
-        "script `touch /var/lib/auditor/backup-succeeded` as the last step, or, where another machine makes it, write who "
-        "and when into mail_backup in the inventory. Back up mailboxes, /etc, keys and the queue, to another site."
-    ),
+    remedy=Playbook("backup"),
     runbook="storage-loss",
     references=("BSI IT-Grundschutz CON.3", "NIST SP 800-45 Version 2 section 9.3"),
     asks="mail_backup",

@@ -4,10 +4,26 @@ For four hours every recipient was deferred, because a policy service had died, 
 EHLO and was content. 30,000 messages were late, and the customers noticed first (incident 004). A probe has to go through MAIL
 and RCPT, better to the arrival of a message in a mailbox, and tell somebody by a way that is not this server. Read from the files
 of monit, Nagios and its heirs, Prometheus and cron on the host; what watches from elsewhere only the inventory can tell.
+
+The playbook lets the mail hosts of an inventory ask each other. Where there is only one, another machine has to, every five minutes:
+`swaks --to postmaster@DOMAIN --server HOST --quit-after RCPT`, or `auditor scan HOST --only smtp-transaction-completes` (exit code 0, 1
+or 3), or with Nagios `check_smtp -C 'MAIL FROM:<>' -R 250 -C 'RCPT TO:<postmaster@DOMAIN>' -R 250`. Alarm by telephone or another
+provider, and write it into mail_monitoring.
 """
 
 from auditor.evidence.monitors import Monitors, Reach
-from auditor.model import ByHand, Check, Failed, Family, Host, Inconclusive, Passed, Reason, Severity, Verdict
+from auditor.model import (
+    Check,
+    Failed,
+    Family,
+    Host,
+    Inconclusive,
+    Passed,
+    Playbook,
+    Reason,
+    Severity,
+    Verdict,
+)
 
 
 def judge(monitors: Monitors, host: Host) -> Verdict:
@@ -33,11 +49,7 @@ CHECK = Check.of(
     judge,
     family=Family.CONTINUITY,
     severity=Severity.MEDIUM,
-    remedy=ByHand(
-        "From another network, every five minutes: `swaks --to postmaster@DOMAIN --server HOST --quit-after RCPT`, or `auditor scan HOST "
-        "--only smtp-transaction-completes` (exit code 0, 1 or 3), or with Nagios `check_smtp -C 'MAIL FROM:<>' -R 250 -C 'RCPT "
-        "TO:<postmaster@DOMAIN>' -R 250`. Alarm by telephone or another provider. Then write it into mail_monitoring."
-    ),
+    remedy=Playbook("monitoring"),
     runbook="silent-failure",
     references=("check_smtp(1), options -C and -R", "https://mmonit.com/monit/documentation/monit.html"),
     asks="mail_monitoring",

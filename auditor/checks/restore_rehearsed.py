@@ -3,13 +3,16 @@
 What nobody has tried is found out in the night of the loss: the key of the backup is on the disk that is gone, mailboxes are
 there but their index is not, and the whole takes four days (incidents 000 and 001). No program notes a rehearsal by itself: touch
 `/var/lib/auditor/restore-rehearsed`, or write the day into mail_backup.
+
+The playbook `backup` restores beside the original every month, compares, and touches it. What that cannot show, a person has to, once a
+year on a spare machine, with nothing but the backup and what is kept off the platform: restore one mailbox, /etc and the keys, start
+the mail program, read a restored message by IMAP, and write down how long it took.
 """
 
 from datetime import UTC, datetime
 
 from auditor.evidence.backups import Backups, declared_day
 from auditor.model import (
-    ByHand,
     Check,
     Failed,
     Family,
@@ -19,6 +22,7 @@ from auditor.model import (
     NotApplicable,
     Observation,
     Passed,
+    Playbook,
     Reason,
     Severity,
     Verdict,
@@ -48,11 +52,7 @@ CHECK = Check.of(
     judge,
     family=Family.CONTINUITY,
     severity=Severity.MEDIUM,
-    remedy=ByHand(
-        "On a spare machine, with nothing but the backup and what is kept off the platform: restore one mailbox, /etc and the keys; start the "
-        "mail program; read a restored message by IMAP. Write down how long it took. Then "
-        "`touch /var/lib/auditor/restore-rehearsed` on the host, or set mail_backup.restored in the inventory."
-    ),
+    remedy=Playbook("backup"),
     runbook="storage-loss",
     references=("BSI IT-Grundschutz CON.3", "NIST SP 800-34 Rev. 1 section 3.5"),
     asks="mail_backup",

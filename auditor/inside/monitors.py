@@ -15,6 +15,8 @@ PROBES = Command(
   /^[ \t]*(#|\/\/)/ { next }
   /check_email_(delivery|loop)|check_mail_loop|check_smtp_send/ { print "delivery|" FILENAME; next }
   /auditor .*scan|-m auditor scan/ { print (/--canary/ ? "delivery|" : "rcpt|") FILENAME; next }
+  /auditor-watch.* --peer / { print "rcpt|" FILENAME; next }
+  /ExecStart=.*auditor-watch/ { print "greeting|" FILENAME; next }
   /swaks.*(-q|--quit-after)[ =]*(CONNECT|BANNER|.*HELO|EHLO|TLS|AUTH|FIRST)/ { print "greeting|" FILENAME; next }
   /swaks.*(-q|--quit-after)[ =]*(RCPT|MAIL)/ { print "rcpt|" FILENAME; next }
   /swaks/ { print "delivery|" FILENAME; next }
@@ -30,5 +32,8 @@ true""",
 
 @reads(PROBES)
 def monitors(output: Output) -> Monitors:
-    """monit, Nagios and its heirs, Prometheus' blackbox exporter, cron, timers, and auditor itself."""
+    """monit, Nagios and its heirs, Prometheus' blackbox exporter, cron, timers, and auditor itself.
+
+    auditor-watch asks its peers as far as RCPT; of the host that it runs on it sees the greeting, because that trusts itself.
+    """
     return parse_monitors(output.text())

@@ -29,6 +29,7 @@ options:
     type: list
     elements: list
     default: []
+  trial: {description: commands that must succeed with the files in place before they are applied, type: list, elements: list, default: []}
   apply: {description: commands that make the files live, type: list, elements: list, default: []}
   prove: {description: commands that must succeed afterwards, type: list, elements: list, default: []}
   unless: {description: commands; where all succeed and no file differs there is nothing to do, type: list, elements: list, default: []}
@@ -58,6 +59,7 @@ def main() -> None:
             **MEASURE_SPEC,
             "what": {"type": "str", "required": True},
             "try_first": commands,
+            "trial": commands,
             "apply": commands,
             "prove": commands,
             "unless": commands,
@@ -97,6 +99,7 @@ def main() -> None:
         return f"`{shlex.join(argv)}` succeeds" if run(argv).returncode else None
 
     change.checks.append(tried)
+    change.trial = [[str(word) for word in argv] for argv in params["trial"]]
     change.apply = [[str(word) for word in argv] for argv in params["apply"]]
     change.prove = [lambda argv=[str(word) for word in argv]: proof(argv) for argv in params["prove"]]
     change.accepts = [str(address) for address in params["accepts"]]

@@ -177,6 +177,7 @@ class Transaction:
     files: dict[Path, Wanted] = field(default_factory=dict)
     before: dict[Path, Wanted] = field(default_factory=dict)
     checks: list[Callable[[], str | None]] = field(default_factory=list)
+    trial: list[list[str]] = field(default_factory=list)  # must succeed with the files in place, before anything is applied
     apply: list[list[str]] = field(default_factory=list)
     prove: list[Callable[[], str | None]] = field(default_factory=list)
     accepts: list[str] = field(default_factory=list)  # what port 25 must accept afterwards, where it listens at all
@@ -338,7 +339,7 @@ class Transaction:
             _install(SEEN, Wanted(json.dumps(note).encode(), 0o600))
 
     def _apply(self) -> None:
-        for argv in self.apply:
+        for argv in [*self.trial, *self.apply]:
             done = run(argv)
             if done.returncode:
                 raise Broken(f"`{shlex.join(argv)}` failed: {last_line(done.stderr or done.stdout)}")

@@ -35,6 +35,11 @@ def test_a_backup_that_stopped_a_week_ago_fails():
     assert found.observed == ({"program": "restic", "days ago": 7.0},)
 
 
+def test_another_program_that_stands_still_is_mended_by_hand_and_only_our_own_by_the_playbook():
+    assert "journalctl" in verdict(f"run|restic|{ago(days=7)}").by_hand
+    assert verdict(f"run|backup-succeeded|{ago(days=7)}").by_hand is None
+
+
 def test_a_unit_that_failed_fails_whatever_the_inventory_says():
     assert isinstance(verdict("failed|restic.service"), Failed)
     assert isinstance(verdict("failed|restic.service", seen="2026-11-20"), Failed)

@@ -56,6 +56,8 @@ def test_nothing_seen_and_nothing_said_is_a_question_to_the_operator(said):
         ("*/5 * * * * root swaks --to a@b --quit-after EHLO", "greeting"),
         ("*/5 * * * * root swaks --to a@b -ap secret", "delivery"),
         ('  check_command = "smtp"', "greeting"),
+        ("ExecStart=/usr/local/sbin/auditor-watch --peer mx2.example.org=postmaster@example.org", "rcpt"),
+        ("ExecStart=/usr/local/sbin/auditor-watch", "greeting"),
         ("0 3 * * * root certbot renew", ""),
     ],
 )
