@@ -149,7 +149,10 @@ _BY_HAND = {
 def started_by_hand(host: Host) -> None:
     """The mail program stops and is started from a login session, as report 004 found it."""
     host.sh(f"systemctl stop {unit_of(host.release, host.mta)}")
-    assert host.login(f"{_BY_HAND[host.mta]} > /dev/null 2>&1 < /dev/null", user="root").returncode == 0
+    # Debian 13 hands "postfix start" over to systemd, and "start-fg" to nobody.
+    odd = {("trixie", "postfix"): "nohup postfix start-fg > /dev/null 2>&1 < /dev/null &"}
+    command = odd.get((host.release, host.mta), f"{_BY_HAND[host.mta]} > /dev/null 2>&1 < /dev/null")
+    assert host.login(command, user="root").returncode == 0
     wait_for(lambda: 25 in host.listening(), "port 25, opened from a shell")
 
 

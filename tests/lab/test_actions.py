@@ -45,6 +45,12 @@ def changes(release: str, mta: str) -> Iterator[tuple[str, Step]]:
                 yield book, step
 
 
+def concerns(step: Step, release: str, mta: str) -> bool:
+    """Whether it has commands for this mail program; what is the same for all is tried on one host of a release."""
+    blocks = (step.shell(use, mta, DEBIAN[release]) for use in Use)
+    return mta == "opensmtpd" or any(block.mtas for block in blocks if block is not None)
+
+
 def again(step: Step, release: str, mta: str) -> bool:
     """Whether a second attempt is worth its seconds: on one release, and on the other where that has its own commands."""
     return release == "bookworm" or text(step, "bookworm", mta) != text(step, "trixie", mta)
@@ -122,8 +128,12 @@ def tried(host: Host, release: str, book: str, step: Step) -> str:
 @pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
 def test_every_change_holds_and_its_way_back_leaves_no_trace(mail_host: MailHosts, release: str, mta: str):
     host = mail_host(release, mta)
-    steps = {text(step, release, mta): (book, step) for book, step in changes(release, mta)}
-    assert len(steps) >= 10
+    steps = {
+        text(step, release, mta): (book, step)
+        for book, step in changes(release, mta)
+        if concerns(step, release, mta)
+    }
+    assert len(steps) >= 9
     assert [wrong for book, step in steps.values() if (wrong := tried(host, release, book, step))] == []
 
 

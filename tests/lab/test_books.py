@@ -123,11 +123,13 @@ def test_the_client_of_a_message_is_found_in_the_journal(lab: Lab, mail_host: Ma
 
 
 def looks(release: str, mta: str) -> Iterator[tuple[str, Step]]:
-    """Every step whose commands for this platform change nothing."""
+    """Every step whose commands for this platform change nothing; what is the same for all is tried on one host."""
     for book in sorted(path.stem for path in BOOKS.glob("[a-z]*.md") if path.stem != "frame"):
         for step in Follower.steps_of(book).values():
             block = step.shell(Use.DO, mta, DEBIAN[release])
-            if step.words.kind is Kind.COMMAND and block is not None and not list(acts(block.text)):
+            if step.words.kind is not Kind.COMMAND or block is None or list(acts(block.text)):
+                continue
+            if block.mtas or mta == "opensmtpd":
                 yield book, step
 
 
@@ -141,7 +143,7 @@ def test_every_command_that_only_looks_runs_to_its_end(mail_host: MailHosts, rel
         if done.returncode or "not found" in done.stderr:
             failed.append(f"{book} {step.id}: exit {done.returncode} {done.stderr}")
     assert failed == []
-    assert ran >= 15
+    assert ran >= 10
 
 
 @pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
