@@ -18,7 +18,7 @@ from tests.lab.net import RESOLVERS
 from tests.lab.test_account import waiting
 from tests.lab.watching import unit_of, wait_for
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial("not run as a whole since the blocks were moved and mended")]
+pytestmark = pytest.mark.lab
 
 MAIL_PORTS = {25, 465, 587}
 VALUES = {"duty_mailbox": "admin", "good_resolver": RESOLVERS[0], "mail_canary": "admin@example.org"}

@@ -19,7 +19,7 @@ from tests.lab.submitting import answers, submission
 from tests.lab.test_account import SUBMISSION, program, waiting
 from tests.lab.watching import CANARY, Box, listener, session, unit_of, wait_for
 
-pytestmark = [pytest.mark.lab, pytest.mark.trial("only parts of the eight hosts were seen green")]
+pytestmark = pytest.mark.lab
 THREE = 3
 VALUES = {
     "good_resolver": "192.0.2.11",
