@@ -88,7 +88,9 @@ def stage(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     lab.loghost()
 
     def make(release: str, mta: str, profile: str = "stock", purpose: str = "users") -> tuple[Host, Ansible]:
-        number = {"users": 170, "kept": 180, "undone": 160}[purpose] + COMBINATIONS.index((release, mta))
+        number = {"users": 170, "kept": 180, "undone": 160, "logins": 160}[purpose] + COMBINATIONS.index(
+            (release, mta)
+        )
         name = f"mx1.{purpose}-{mta}-{release}.example"
         host = lab.host(
             name,
@@ -207,6 +209,17 @@ def test_submission_that_the_admin_set_up_is_left_as_it_is(stage: Stage, mta: st
     before = host.sh(CONFIGURATION)
     output, changed = ansible.run("submission")
     assert "users hand in mail at 465 and 587 already; nothing was changed." in " ".join(output.split())
+    assert changed == 0
+    assert host.sh(CONFIGURATION) == before
+    host.stop()
+
+
+def test_logins_that_the_admin_keeps_by_another_mechanism_are_not_taken_away(stage: Stage):
+    host, ansible = stage("trixie", "sendmail", purpose="logins")
+    host.sh("echo secret | saslpasswd2 -p -c -u example carol")
+    before = host.sh(CONFIGURATION)
+    output, changed = ansible.run("submission")
+    assert "Sendmail has users in /etc/sasldb2, and no door for them" in " ".join(output.split())
     assert changed == 0
     assert host.sh(CONFIGURATION) == before
     host.stop()
