@@ -35,7 +35,8 @@ class Watched:
             self.first.sh("systemctl start auditor-watch.service")
 
     def told(self, words: str) -> bool:
-        return any(words in message_from_bytes(mail).get_payload() for mail in self.canary.mails)
+        bodies = (message_from_bytes(mail).get_payload(decode=True) for mail in self.canary.mails)
+        return any(words.encode() in body for body in bodies)
 
 
 @pytest.fixture(scope="module")
