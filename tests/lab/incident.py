@@ -157,20 +157,31 @@ def started_by_hand(host: Host) -> None:
 
 
 class Desk:
-    """One host, one inventory, one incident."""
+    """One inventory, one incident, and one host unless others stand `beside` it."""
 
     def __init__(
-        self, lab: Lab, host: Host, folder: Path, answers: Mapping[str, Any], **variables: Any
+        self,
+        lab: Lab,
+        host: Host,
+        folder: Path,
+        answers: Mapping[str, Any],
+        *,
+        beside: Sequence[Host] = (),
+        **variables: Any,
     ) -> None:
         self.lab, self.folder, self.host = lab, folder, host
+        self.hosts = (host, *beside)
         said = {
-            "ansible_host": host.v4, "ansible_user": "root", "ansible_ssh_private_key_file": str(host.ssh.key),
-            "ansible_ssh_common_args": f"-o UserKnownHostsFile={host.ssh.known_hosts}",
-            "mail_domains": [host.domain], "mail_admin_networks": ["203.0.113.10/32"],
-            "mail_canary": f"root@{host.domain}",
-        } | variables  # fmt: skip
+            one.name: {
+                "ansible_host": one.v4, "ansible_user": "root", "ansible_ssh_private_key_file": str(one.ssh.key),
+                "ansible_ssh_common_args": f"-o UserKnownHostsFile={one.ssh.known_hosts}",
+                "mail_domains": [one.domain], "mail_admin_networks": ["203.0.113.10/32"],
+                "mail_canary": f"root@{one.domain}",
+            } | variables
+            for one in self.hosts
+        }  # fmt: skip
         self.inventory = folder / "inventory.yml"
-        self.inventory.write_text(yaml.safe_dump({"mail_hosts": {"hosts": {host.name: said}}}))
+        self.inventory.write_text(yaml.safe_dump({"mail_hosts": {"hosts": said}}))
         self.answers = folder / "answers.yml"
         self.answers.write_text(yaml.safe_dump({"*": dict(EVERY_STEP), **answers}))
 
@@ -217,9 +228,8 @@ class Desk:
 
     def open(self, runbook: str) -> None:
         """Open the incident."""
-        done = self.incident(
-            "open", "--runbook", runbook, "--host", self.host.name, "-i", str(self.inventory)
-        )
+        hosts = [word for host in self.hosts for word in ("--host", host.name)]
+        done = self.incident("open", "--runbook", runbook, *hosts, "-i", str(self.inventory))
         assert done.returncode == 0, done.stderr
 
     def open_from(self, finding: str) -> None:
@@ -285,9 +295,9 @@ class Desk:
         ends = [one for one in self.entries() if one["kind"] == "step.end" and one["step"] == step]
         return ends[-1]["data"] if ends else {}
 
-    def balance(self) -> str:
-        """The accounting, which has to come out even."""
-        sentence = str(self.ended("frame-accounting")["reason"])
+    def balance(self, at: str = "") -> str:
+        """The accounting, which has to come out even; `at` is @HOST where there are several."""
+        sentence = str(self.ended(f"frame-accounting{at}")["reason"])
         assert "accepted" in sentence, sentence
         assert "NOT ACCOUNTED FOR" not in sentence, sentence
         return sentence

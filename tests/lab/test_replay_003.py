@@ -14,7 +14,7 @@ from tests.lab.scanner import SCANNER, unit_text
 from tests.lab.watching import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-MESSAGES = 10
+MESSAGES, PAIRS = 30, 10
 ANSWERS = {
     "where": {"broken_part": "our resolver"},
     "vars": {"good_resolver": "192.0.2.11"},
@@ -95,19 +95,27 @@ def test_mail_waits_for_a_dead_resolver_and_drains_with_another_one(
 # -- one recipient, a scanner that hangs, maintenance ----------------------------------------------------------------
 
 NOTE = """
-cd /root; mkdir -p note/DEBIAN repo
+cd /root; rm -rf note security; mkdir -p note/DEBIAN security
 printf 'Package: lab-note\\nVersion: 1\\nArchitecture: all\\nMaintainer: lab <root@localhost>\\nDescription: note\\n' > note/DEBIAN/control
 dpkg-deb -b note note_1.deb > /dev/null; dpkg -i note_1.deb > /dev/null
 sed -i 's/^Version: 1/Version: 2/' note/DEBIAN/control
 printf '#!/bin/sh\\n%s\\n' "$POSTINST" > note/DEBIAN/postinst; chmod 0755 note/DEBIAN/postinst
-dpkg-deb -b note repo/note_2.deb > /dev/null
-{ cat note/DEBIAN/control; echo "Filename: ./note_2.deb"; echo "Size: $(stat -c %s repo/note_2.deb)"
-  echo "SHA256: $(sha256sum repo/note_2.deb | cut -d ' ' -f 1)"; } > repo/Packages
+dpkg-deb -b note security/note_2.deb > /dev/null
+{ cat note/DEBIAN/control; echo "Filename: ./note_2.deb"; echo "Size: $(stat -c %s security/note_2.deb)"
+  echo "SHA256: $(sha256sum security/note_2.deb | cut -d ' ' -f 1)"; } > security/Packages
+{ echo "Date: $(date -Ru)"; echo "SHA256:"; echo " $(sha256sum security/Packages | cut -d ' ' -f 1) $(stat -c %s security/Packages) Packages"; } > security/Release
 rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
-chmod 0755 /root; echo 'deb [trusted=yes] file:/root/repo ./' > /etc/apt/sources.list
+chmod 0755 /root; echo 'deb [trusted=yes] file:/root/security ./' > /etc/apt/sources.list
 apt-get update -qq
 """
-"""An update of a package that is waiting in a repository on the host's own disk."""
+"""An update of a package that is waiting in a security archive on the host's own disk."""
+VERSION = "dpkg-query -W -f '${Version}' lab-note"
+ROUND = {
+    "vars": {"window": "02:00 to 03:00 UTC"},
+    "ready": {"restore_tried_on": "the first of the month"},
+    "well": {"choose": "yes"},
+    "report": {"actual_times": "as planned, but for one host"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -144,31 +152,31 @@ def test_a_receiver_of_one_recipient_a_message_gets_them_one_by_one(
     }
     to_all = "sendmail -f root@pair.example a@picky.example b@picky.example"
     with Sink(lab, tmp_path, name="picky", v4="203.0.113.74", recipients=1) as picky:
-        host.sh(f"for n in $(seq {MESSAGES}); do printf 'Subject: %s\\n\\nx\\n' $n | {to_all}; done")
-        picky.await_count(MESSAGES)
+        host.sh(f"for n in $(seq {PAIRS}); do printf 'Subject: %s\\n\\nx\\n' $n | {to_all}; done")
+        picky.await_count(PAIRS)
         wait_for(
-            lambda: host.sh("postqueue -j").count("Too many recipients") == MESSAGES,
+            lambda: host.sh("postqueue -j").count("Too many recipients") == PAIRS,
             "a second recipient of each message that waits",
             seconds=60,
         )
-        assert picky.count() == MESSAGES
+        assert picky.count() == PAIRS
         desk = Desk(lab, host, tmp_path, answers)
         before = desk.scan("destinations-accepting")["destinations-accepting"]
         assert (before["status"], before["runbook"]) == ("failed", "destination-refuses"), before
         assert "452 4.5.3 Too many recipients" in before["observed"][0]["reason"], before
         desk.open_from("destinations-accepting")
         desk.step("classify")
-        assert f"{MESSAGES} mx.picky.example" in desk.said("classify")
+        assert f"{PAIRS} mx.picky.example" in desk.said("classify")
         assert "452 4.5.3 Too many recipients" in desk.said("classify")
 
         def drained() -> None:
             host.sh(f"printf 'Subject: late\\n\\nx\\n' | {to_all} c@picky.example")
-            picky.await_count(MESSAGES + 3)
+            picky.await_count(PAIRS + 3)
             postqueue = (
                 'postqueue -j | sed -n \'s/.*"queue_id": "\\([^"]*\\)".*/\\1/p\' | xargs -r -n 1 postqueue -i'
             )
             host.sh(postqueue)
-            picky.await_count(2 * MESSAGES + 3)
+            picky.await_count(2 * PAIRS + 3)
             wait_for(lambda: pending(host) == 0, "an empty queue")
             assert "status=deferred" not in host.sh("journalctl -q -t postfix/slow/smtp"), (
                 "nobody waits a second time"
@@ -180,7 +188,7 @@ def test_a_receiver_of_one_recipient_a_message_gets_them_one_by_one(
             },
             at={"destination-refuses/better": drained},
         )
-        assert picky.count() == 2 * MESSAGES + 3
+        assert picky.count() == 2 * PAIRS + 3
     after = desk.scan("destinations-accepting")["destinations-accepting"]
     assert after["status"] == "passed", after
     assert host.run("postconf -n transport_maps; postconf -M auditor_slow/unix").stdout == "", (
@@ -227,6 +235,38 @@ def test_mail_waits_for_a_scanner_that_hangs_and_none_passes_unseen(
     assert "bounced 0 + queued 0 + held 0" in desk.balance()
 
 
+def test_a_round_waits_at_the_host_that_does_not_come_back_and_ends_on_both(
+    lab: Lab, pair: tuple[Host, Host], tmp_path: Path
+):
+    """Given an update that stops the mail program, when two hosts are patched in turn, then the second waits for the first."""
+    first, second = pair
+    first.sh("POSTINST='systemctl mask --now postfix@-'\n" + NOTE)
+    second.sh("POSTINST=true\n" + NOTE)
+    for host in pair:
+        host.sh("mkdir -p /var/lib/auditor; touch /var/lib/auditor/backup-succeeded")
+    desk = Desk(lab, first, tmp_path, ROUND, beside=[second])
+    before = desk.scan("security-updates-applied")["security-updates-applied"]
+    assert (before["status"], before["runbook"]) == ("failed", "maintenance-round"), before
+    assert "lab-note" in before["summary"]
+    desk.open("maintenance-round")
+    stopped = desk.incident("run", "--all")
+    assert stopped.returncode != 0
+    assert "no mail program runs" in desk.ended(f"patch@{first.name}")["reason"]
+    assert desk.status()["next"]["step"] == f"maintenance-round/patch@{first.name}"
+    assert (first.sh(VERSION), second.sh(VERSION)) == ("2", "1")
+    begun = {one["step"] for one in desk.entries() if one["kind"] == "step.start"}
+    assert f"stop-accepting@{second.name}" not in begun
+    assert 25 in second.listening()
+
+    first.sh("systemctl unmask postfix@-; systemctl start postfix@-")
+    desk.follow({f"frame/frame-watch-period@{host.name}": "the watch takes a day" for host in pair})
+    assert (first.sh(VERSION), second.sh(VERSION)) == ("2", "2")
+    for host in pair:
+        assert 25 in host.listening()
+        assert "bounced 0 + queued 0 + held 0" in desk.balance(f"@{host.name}")
+    assert desk.scan("security-updates-applied")["security-updates-applied"]["status"] == "passed"
+
+
 def test_the_second_host_is_not_begun_when_the_first_does_not_come_back(
     lab: Lab, pair: tuple[Host, Host], tmp_path: Path
 ):
@@ -239,6 +279,5 @@ def test_the_second_host_is_not_begun_when_the_first_does_not_come_back(
     done = admin.playbook("patch-round")
     assert done.returncode != 0
     assert "The round stops here: no longer true after the upgrade" in done.stdout, done.stdout[-2000:]
-    version = "dpkg-query -W -f '${Version}' lab-note"
-    assert (first.sh(version), second.sh(version)) == ("2", "1")
+    assert (first.sh(VERSION), second.sh(VERSION)) == ("2", "1")
     assert 25 in second.listening()
