@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -23,11 +23,8 @@ from tests.lab.submitting import refusal, send, submission
 from tests.lab.test_playbooks import Ansible
 from tests.lab.watching import CANARY, Box, wait_for
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.timeout(600),
-    pytest.mark.trial("each measure was seen by hand; the file not yet as a whole"),
-]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+TRIAL: Final = pytest.mark.trial("written, and not yet seen green on a real host")
 SUBMISSION: Final = [(release, mta) for release, mta in COMBINATIONS if offers_tls(mta, release)]
 COUNTING: Final = [(release, mta) for release, mta in COMBINATIONS if mta in {"postfix", "exim4"}]
 ONE_OF_EACH: Final = [
@@ -62,6 +59,13 @@ RUN_THE_QUEUE: Final = {
     "opensmtpd": "smtpctl schedule all",
     "sendmail": "sendmail-mta -q",
 }
+
+
+def seen(cases: list[tuple[str, str]], *but: tuple[str, str]) -> list[Any]:
+    """Hosts as parameters; those not yet seen green are on trial."""
+    return [pytest.param(*case, marks=[TRIAL] if case in but else []) for case in cases]
+
+
 Place = Callable[[str, str], tuple[Host, Ansible]]
 
 
@@ -124,7 +128,7 @@ def absent(role: str) -> tuple[str, str]:
     return "-e", f"{role}_state=absent"
 
 
-@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
+@pytest.mark.parametrize(("release", "mta"), seen(COMBINATIONS, ("bookworm", "postfix")))
 def test_outgoing_mail_waits_while_local_mail_arrives_and_then_goes(
     canary: Box, place: Place, release: str, mta: str
 ):
@@ -166,7 +170,7 @@ def test_a_destination_that_is_spared_gets_one_message_a_second(
     wait_for(lambda: len(canary.moments(f"fast-{mark}")) == 4, "four messages at once", seconds=PATIENCE)
 
 
-@pytest.mark.parametrize(("release", "mta"), SUBMISSION)
+@pytest.mark.parametrize(("release", "mta"), seen(SUBMISSION, ("trixie", "postfix"), ("trixie", "sendmail")))
 def test_an_account_is_shut_with_the_session_it_has_open_and_let_in_again(
     lab: Lab, place: Place, release: str, mta: str
 ):
@@ -185,6 +189,7 @@ def test_an_account_is_shut_with_the_session_it_has_open_and_let_in_again(
     assert refusal(lab, host) == ""
 
 
+@TRIAL
 @pytest.mark.parametrize(
     ("release", "mta"), [("bookworm", "postfix"), ("trixie", "exim4"), ("bookworm", "sendmail")]
 )
@@ -216,6 +221,7 @@ def test_the_mail_program_alone_refuses_the_account_when_its_password_is_good_ag
     assert configuration(host) == before
 
 
+@TRIAL
 def test_one_of_two_accounts_comes_back_alone_beside_another_measure(lab: Lab, place: Place):
     host, ansible = place("bookworm", "postfix")
     before = configuration(host)
@@ -238,6 +244,7 @@ def test_one_of_two_accounts_comes_back_alone_beside_another_measure(lab: Lab, p
     assert configuration(host) == before
 
 
+@TRIAL
 def test_rules_of_the_admin_before_data_hold_while_an_account_is_shut(lab: Lab, place: Place):
     host, ansible = place("trixie", "exim4")
     ansible.run("suspend-account", *shut(LOGIN))
@@ -249,6 +256,7 @@ def test_rules_of_the_admin_before_data_hold_while_an_account_is_shut(lab: Lab, 
     ansible.run("suspend-account", *shut(LOGIN), *absent("suspend_account"))
 
 
+@TRIAL
 def test_the_account_that_administers_the_host_is_not_shut(place: Place):
     host, ansible = place("trixie", "exim4")
     before = configuration(host)
@@ -257,7 +265,16 @@ def test_the_account_that_administers_the_host_is_not_shut(place: Place):
     assert configuration(host) == before
 
 
-@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
+@pytest.mark.parametrize(
+    ("release", "mta"),
+    seen(
+        COMBINATIONS,
+        ("bookworm", "exim4"),
+        ("bookworm", "opensmtpd"),
+        ("trixie", "postfix"),
+        ("trixie", "sendmail"),
+    ),
+)
 def test_mail_takes_another_way_and_then_its_own_again(canary: Box, place: Place, release: str, mta: str):
     host, ansible = place(release, mta)
     before = configuration(host)
@@ -290,6 +307,7 @@ def test_the_fourth_message_of_an_account_that_may_send_three_has_to_wait(
     assert configuration(host) == before
 
 
+@TRIAL
 @pytest.mark.parametrize(("release", "mta"), ONE_OF_EACH)
 def test_evidence_is_kept_here_with_its_hashes_and_the_suspect_host_is_not_written_on(
     place: Place, tmp_path: Path, release: str, mta: str
@@ -343,7 +361,7 @@ def connections(lab: Lab, host: Host, ended: threading.Event) -> list[bool]:
     return seen
 
 
-@pytest.mark.parametrize(("release", "mta"), ONE_OF_EACH)
+@pytest.mark.parametrize(("release", "mta"), seen(ONE_OF_EACH, ("bookworm", "postfix")))
 def test_a_host_takes_no_new_mail_while_it_is_patched_and_then_mail_flows(
     lab: Lab, place: Place, release: str, mta: str
 ):
