@@ -52,6 +52,7 @@ check: $(VENV)/.tests
 	$(BIN)/ruff format --check auditor tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/auditor runbook lint
 	cd playbooks && PATH="$(abspath $(BIN)):$$PATH" $(abspath $(BIN))/ansible-lint --offline -q
 	$(BIN)/yamllint --strict playbooks inventory.example.yml
 
