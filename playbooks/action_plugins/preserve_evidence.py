@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 import os
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -77,12 +76,8 @@ class ActionModule(ActionBase):
 
     def _keep(self, store: Path, name: str, command: str) -> dict[str, Any]:
         begun = time.time()
-        most = LIMIT // 4 * 3
-        # The exit code goes beside the pipe: that of a pipe is its last program's.
-        shell = f"export LC_ALL=C; {{ {{ {{ {command}; }} 4>&-; echo \"exit $?\" >&4; }} 2>/dev/null | head -c {most} | base64; }} 4>&1"
-        said = str(self._low_level_execute_command(shell).get("stdout", ""))
-        code = re.search(r"exit (\d+)\n", said)
-        data = base64.b64decode("".join(re.sub(r"exit \d+\n", "", said).split()))
+        done = self._low_level_execute_command(f"export LC_ALL=C; {{ {command}; }} 2>/dev/null | head -c {LIMIT // 4 * 3} | base64")
+        data = base64.b64decode("".join(str(done.get("stdout", "")).split()))
         path = store / name
         with path.open("xb") as handle:
             handle.write(data)
@@ -92,5 +87,4 @@ class ActionModule(ActionBase):
         if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             raise OSError(f"{name} reads back differently")
         path.chmod(0o400)
-        seen = {"name": name, "command": command, "begun": begun, "ended": time.time(), "bytes": len(data), "sha256": digest}
-        return seen | {"exit": int(code.group(1)) if code else None, "cut": len(data) == most}
+        return {"name": name, "command": command, "begun": begun, "ended": time.time(), "exit": done.get("rc"), "bytes": len(data), "sha256": digest}

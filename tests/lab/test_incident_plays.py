@@ -128,7 +128,7 @@ def absent(role: str) -> tuple[str, str]:
     return "-e", f"{role}_state=absent"
 
 
-@pytest.mark.parametrize(("release", "mta"), seen(COMBINATIONS, ("bookworm", "postfix")))
+@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
 def test_outgoing_mail_waits_while_local_mail_arrives_and_then_goes(
     canary: Box, place: Place, release: str, mta: str
 ):
@@ -244,7 +244,6 @@ def test_one_of_two_accounts_comes_back_alone_beside_another_measure(lab: Lab, p
     assert configuration(host) == before
 
 
-@TRIAL
 def test_rules_of_the_admin_before_data_hold_while_an_account_is_shut(lab: Lab, place: Place):
     host, ansible = place("trixie", "exim4")
     ansible.run("suspend-account", *shut(LOGIN))
@@ -256,7 +255,6 @@ def test_rules_of_the_admin_before_data_hold_while_an_account_is_shut(lab: Lab, 
     ansible.run("suspend-account", *shut(LOGIN), *absent("suspend_account"))
 
 
-@TRIAL
 def test_the_account_that_administers_the_host_is_not_shut(place: Place):
     host, ansible = place("trixie", "exim4")
     before = configuration(host)
@@ -326,7 +324,6 @@ def test_evidence_is_kept_here_with_its_hashes_and_the_suspect_host_is_not_writt
         data = (manifest.parent / name).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (one["bytes"], one["sha256"])
     assert list(items)[:2] == ["clock.txt", "network.txt"], "what goes first is taken first"
-    assert (items["clock.txt"]["exit"], items["clock.txt"]["cut"]) == (0, False)
     with tarfile.open(manifest.parent / "mail.tar") as kept:
         assert any(name.startswith(CONFIGURATION[mta].lstrip("/")) for name in kept.getnames())
 
@@ -361,7 +358,7 @@ def connections(lab: Lab, host: Host, ended: threading.Event) -> list[bool]:
     return seen
 
 
-@pytest.mark.parametrize(("release", "mta"), seen(ONE_OF_EACH, ("bookworm", "postfix")))
+@pytest.mark.parametrize(("release", "mta"), ONE_OF_EACH)
 def test_a_host_takes_no_new_mail_while_it_is_patched_and_then_mail_flows(
     lab: Lab, place: Place, release: str, mta: str
 ):
