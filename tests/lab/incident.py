@@ -323,8 +323,3 @@ class Desk:
         )
         ended = [one for one in entries if (one["kind"], one["step"]) == ("step.end", last)][-1]
         return float(ended["mono_ns"] - begun["mono_ns"]) / 1e9
-
-
-def without(*playbooks: str) -> list[str]:
-    """Those of these playbooks that this tree does not bring."""
-    return [name for name in playbooks if not (ROOT / "playbooks" / f"{name}.yml").is_file()]
