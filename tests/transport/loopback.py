@@ -1,6 +1,7 @@
 """Real servers on 127.0.0.1, with certificates made on the spot."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -36,7 +37,10 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Asy
     finally:
         server.close()
         for writer in writers:
-            writer.transport.abort()
+            with contextlib.suppress(
+                AttributeError
+            ):  # closed twice, CPython 3.11's TLS transport has let go of its protocol
+                writer.transport.abort()
         await asyncio.sleep(0)
 
 
