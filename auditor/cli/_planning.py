@@ -97,7 +97,7 @@ def find(given: Given, scanned: Scanned) -> Found:
         scanned,
         members,
         order=shelf.order(),
-        required={name: shelf.required(name) for name in wanted if shelf.has(name)},
+        needs={name: shelf.needs(name) for name in wanted if shelf.has(name)},
         minimum=Severity(given["severity"]),
     )
     return Found(scanned=scanned, members=members, shelf=shelf, plan=plan)

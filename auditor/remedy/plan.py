@@ -9,6 +9,9 @@ from auditor.model import Severity, Status
 from auditor.remedy.scanned import Result, Scanned
 
 Variables = Mapping[str, object]
+Needs = Mapping[str, Sequence[str]]
+"""Tag -> variables that it cannot do without; `a or b` is either. Those of EVERY_TAG hold for the whole playbook."""
+EVERY_TAG = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +75,13 @@ def make_plan(
     members: Sequence[Member],
     *,
     order: Sequence[str],
-    required: Mapping[str, Sequence[str]],
+    needs: Mapping[str, Needs],
     minimum: Severity = Severity.INFO,
 ) -> Plan:
     """Group the open findings by playbook.
 
-    `order` is the safe order of the playbooks, `required` the variables that each cannot do without.
+    `order` is the safe order of the playbooks, `needs` what each that there is cannot do without. A finding whose tag
+    lacks something waits in a step of its own, so that it keeps nothing else back.
     """
     grouped: dict[str, dict[str, list[Result]]] = {}
     by_hand: list[Result] = []
@@ -87,7 +91,7 @@ def make_plan(
             by_hand.append(result)
             continue
         hosts, problem = _hosts_for(result, scanned, members)
-        if result.playbook not in required:
+        if result.playbook not in needs:
             problem = f"this installation has no playbook {result.playbook}"
         if problem:
             unreachable.append((result, problem))
@@ -97,7 +101,7 @@ def make_plan(
     rank = {name: position for position, name in enumerate(order)}
     steps = []
     for playbook in sorted(grouped, key=lambda name: (rank.get(name, len(rank)), name)):
-        steps += _steps(playbook, grouped[playbook], scanned, members, required[playbook])
+        steps += _steps(playbook, grouped[playbook], scanned, members, needs[playbook])
     return Plan(steps=tuple(steps), by_hand=tuple(by_hand), unreachable=tuple(unreachable))
 
 
@@ -136,28 +140,35 @@ def _steps(
     by_host: Mapping[str, Sequence[Result]],
     scanned: Scanned,
     members: Sequence[Member],
-    required: Sequence[str],
+    needs: Needs,
 ) -> list[Step]:
     """Hosts that need the same tags and variables share a run; the playbook itself goes one host at a time."""
     shared: dict[str, Step] = {}
     for member in members:
-        results = by_host.get(member.name)
-        if not results:
-            continue
-        tags = tuple(dict.fromkeys(result.check for result in results))
         derived = _derive(member, scanned)
-        missing = tuple(n for n in required if n not in member.variables and n not in derived)
-        key = json.dumps([tags, dict(derived), missing], sort_keys=True)
-        known = shared.get(key)
-        shared[key] = Step(
-            playbook=playbook,
-            hosts=(*(known.hosts if known else ()), member.name),
-            tags=tags,
-            closes=(*(known.closes if known else ()), *results),
-            derived=derived,
-            missing=missing,
-        )
+        apart: dict[tuple[str, ...], list[Result]] = {}
+        for result in by_host.get(member.name, ()):
+            wanted = (*needs.get(EVERY_TAG, ()), *needs.get(result.check, ()))
+            apart.setdefault(tuple(name for name in wanted if _lacks(member, derived, name)), []).append(
+                result
+            )
+        for missing, results in sorted(apart.items()):
+            tags = tuple(dict.fromkeys(result.check for result in results))
+            key = json.dumps([tags, dict(derived), missing], sort_keys=True)
+            known = shared.get(key)
+            shared[key] = Step(
+                playbook=playbook,
+                hosts=(*(known.hosts if known else ()), member.name),
+                tags=tags,
+                closes=(*(known.closes if known else ()), *results),
+                derived=derived,
+                missing=missing,
+            )
     return list(shared.values())
+
+
+def _lacks(member: Member, derived: Variables, names: str) -> bool:
+    return not any(name in member.variables or name in derived for name in names.split(" or "))
 
 
 def _derive(member: Member, scanned: Scanned) -> dict[str, object]:

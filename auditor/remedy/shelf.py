@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from auditor.remedy.plan import EVERY_TAG, Needs
+
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
@@ -37,6 +39,16 @@ class Shelf:
                     dict.fromkeys(name for name, option in options.items() if option.get("required"))
                 )
         return tuple(names)
+
+    def needs(self, playbook: str) -> Needs:
+        """What it cannot do without: as a whole by argument_specs of its roles, each tag by their meta/needs.yml."""
+        found = {EVERY_TAG: self.required(playbook)}
+        for role in self._roles(playbook):
+            path = self.folder / "roles" / role / "meta" / "needs.yml"
+            if path.is_file():
+                said = yaml.safe_load(path.read_text(encoding="utf-8"))
+                found.update({tag: tuple(names) for tag, names in said.items()})
+        return found
 
     def _roles(self, playbook: str) -> list[str]:
         plays = yaml.safe_load((self.folder / f"{playbook}.yml").read_text(encoding="utf-8"))

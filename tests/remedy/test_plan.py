@@ -1,11 +1,15 @@
 """Open findings become playbooks in a safe order, per host."""
 
 from auditor.model import Severity, Status
-from auditor.remedy.plan import Member, make_plan
+from auditor.remedy.plan import EVERY_TAG, Member, make_plan
 from auditor.remedy.scanned import Result, Scanned
 
 ORDER = ("role-addresses", "close-relay", "authentication-records")
-REQUIRED = {"role-addresses": (), "close-relay": (), "authentication-records": ("mail_domains",)}
+NEEDS = {
+    "role-addresses": {},
+    "close-relay": {},
+    "authentication-records": {EVERY_TAG: ("mail_domains",)},
+}
 
 
 def result(check="relay-closed", subject="mx1.example.org", playbook="close-relay", **changes):
@@ -27,7 +31,7 @@ def member(name="mx1.example.org", **changes):
 
 def plan(*results, members=None, hosts_of_domain=(), **kw):
     scanned = Scanned(results=results, hosts_of_domain=hosts_of_domain)
-    return make_plan(scanned, members or (member(),), order=ORDER, required=REQUIRED, **kw)
+    return make_plan(scanned, members or (member(),), order=ORDER, **{"needs": NEEDS, **kw})
 
 
 def test_the_order_is_that_of_site_yml_and_not_that_of_the_findings():
@@ -141,3 +145,36 @@ def test_the_command_is_what_a_person_would_type():
     assert plan(result()).steps[0].command("hosts.yml") == (
         "ansible-playbook -i hosts.yml playbooks/close-relay.yml -l mx1.example.org --tags relay-closed"
     )
+
+
+def needing(*names, **variables):
+    return plan(
+        result("log-persistent", playbook="logging"),
+        result("log-shipped-off-host", playbook="logging"),
+        members=(member(variables=variables),),
+        needs={"logging": {"log-shipped-off-host": names}},
+    )
+
+
+def test_a_finding_that_lacks_a_variable_keeps_no_other_back():
+    made = needing("mail_log_host")
+
+    assert [(step.tags, step.missing) for step in made.steps] == [
+        (("log-persistent",), ()),
+        (("log-shipped-off-host",), ("mail_log_host",)),
+    ]
+    assert [step.tags for step in made.runnable] == [("log-persistent",)]
+
+
+def test_a_tag_that_has_what_it_needs_shares_the_run():
+    assert [step.tags for step in needing("mail_log_host", mail_log_host="log.example.org").runnable] == [
+        ("log-persistent", "log-shipped-off-host")
+    ]
+
+
+def test_one_of_two_ways_is_enough():
+    assert (
+        len(needing("mail_alarm_mail or mail_alarm_post", mail_alarm_post="https://x.example").runnable) == 1
+    )
+    (_, waits) = needing("mail_alarm_mail or mail_alarm_post").steps
+    assert waits.missing == ("mail_alarm_mail or mail_alarm_post",)

@@ -1,5 +1,11 @@
 """Order and needs of the playbooks are read from the playbooks themselves."""
 
+import re
+
+import yaml
+
+from auditor.data import directory
+from auditor.remedy.plan import EVERY_TAG
 from auditor.remedy.shelf import Shelf
 
 
@@ -46,3 +52,27 @@ def test_a_playbook_without_specs_needs_nothing(tmp_path):
     write(tmp_path, "x.yml", "- hosts: all\n  roles: [plain]\n")
 
     assert Shelf(tmp_path).required("x") == ()
+
+
+def test_a_tag_needs_what_the_role_says_of_it(tmp_path):
+    write(tmp_path, "logging.yml", "- hosts: mail_hosts\n  roles: [logging]\n")
+    write(tmp_path, "roles/logging/meta/needs.yml", "log-shipped-off-host: [mail_log_host]\n")
+
+    assert Shelf(tmp_path).needs("logging") == {EVERY_TAG: (), "log-shipped-off-host": ("mail_log_host",)}
+
+
+def test_every_part_that_refuses_to_start_without_a_variable_says_so_beforehand():
+    shelf = Shelf(directory("playbooks"))
+    refusing = {
+        (task.parents[1].name, name)
+        for task in shelf.folder.glob("roles/*/tasks/*.yml")
+        for name in re.findall(r"msg: Set (mail_\w+(?: or mail_\w+)*) in the inventory", task.read_text())
+    }
+    said = {
+        (needs.parents[1].name, name)
+        for needs in shelf.folder.glob("roles/*/meta/needs.yml")
+        for names in yaml.safe_load(needs.read_text()).values()
+        for name in names
+    }
+    assert refusing == said
+    assert ("logging", "mail_log_host") in said
