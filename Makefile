@@ -66,8 +66,8 @@ lab-packages:
 # the next one's business. Some run side by side, since much of their time is waiting; LABS=1 runs one after the other.
 # The longest come first, so that nobody waits for one of them at the end.
 PYTEST  := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
-LABS    ?= 3
-LONGEST := fix playbooks incident_plays actions replay_002 faults books
+LABS    ?= 4
+LONGEST := fix incident_plays submission replay_002 faults backup isolation books actions replay_003 replay_000 playbooks
 LAB     := $(LONGEST) $(filter-out $(LONGEST),$(patsubst tests/lab/test_%.py,%,$(wildcard tests/lab/test_*.py)))
 
 test: lab-packages check
