@@ -11,14 +11,11 @@ from tests.lab.profile import LOGIN, PASSWORD, offers_tls
 from tests.lab.submitting import answers, refusal, send, submission
 from tests.lab.watching import CANARY, Box, wait_for
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.trial(
-        "only parts of the eight hosts were seen green; OpenSMTPD on Debian 13 and holding on Debian 13 were not"
-    ),
-]
+pytestmark = pytest.mark.lab
 SUBMISSION = [(release, mta) for release, mta in COMBINATIONS if offers_tls(mta, release)]
 """OpenSMTPD of Debian 12 takes no TLS and so no password: there is no login to block."""
+SEEN_LATE = {("bookworm", "postfix"), ("trixie", "postfix"), ("trixie", "opensmtpd")}
+LATE = pytest.mark.trial("held and let go; the message was not outside within 30 s on a machine with load 9")
 
 
 @pytest.mark.parametrize(("release", "mta"), SUBMISSION)
@@ -58,7 +55,13 @@ def test_a_login_that_dovecot_denies_is_refused_for_sending_too(
     assert refusal(lab, host) == ""
 
 
-@pytest.mark.parametrize(("release", "mta"), SUBMISSION)
+@pytest.mark.parametrize(
+    ("release", "mta"),
+    [
+        pytest.param(*pair, marks=[LATE] if pair in SEEN_LATE else [], id="-".join(pair))
+        for pair in SUBMISSION
+    ],
+)
 def test_only_the_mail_of_the_account_is_held_and_then_released(
     lab: Lab, canary: Box, mail_host: MailHosts, release: str, mta: str
 ):
