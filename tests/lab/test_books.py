@@ -182,7 +182,18 @@ OPEN = {"postfix": "postconf -X defer_transports\npostfix reload", "opensmtpd": 
 """So that mail waits at this host, as it does after a fault: Exim and Sendmail are told so with the message."""
 
 
-@pytest.mark.parametrize(("release", "mta"), COMBINATIONS)
+LATE = pytest.mark.trial(
+    "seen green, and once not outside within 30 s on a machine with load 7; Postfix alone"
+)
+
+
+@pytest.mark.parametrize(
+    ("release", "mta"),
+    [
+        pytest.param(*pair, marks=[LATE] if pair[1] == "postfix" else [], id="-".join(pair))
+        for pair in COMBINATIONS
+    ],
+)
 def test_delayed_mail_goes_when_a_runbook_lets_it_go(
     canary: Box, mail_host: MailHosts, release: str, mta: str
 ):
