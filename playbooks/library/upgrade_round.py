@@ -68,7 +68,10 @@ def _round(module: Any, params: dict) -> None:
     frame, begun = params["frame"], time.time()
     if not module.check_mode and (complaint := apt("apt-get", "-q", "-o", "APT::Update::Error-Mode=any", *FORCE, "update", seconds=600)):
         module.fail_json(msg=f"The round stops here, nothing was changed: the package lists could not be fetched: {complaint}")
-    packages = planned()
+    try:
+        packages = planned()
+    except OSError as error:
+        module.fail_json(msg=f"The round stops here, nothing was changed: apt does not say what it would upgrade: {error}")
     told: dict[str, Any] = {"planned": sorted(packages), "reboot": False}
     flowing = _true(frame)
     if module.check_mode or not packages:

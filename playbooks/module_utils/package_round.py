@@ -27,8 +27,11 @@ def apt(*words: str, seconds: float, cwd: str = "/") -> str:
 
 
 def planned() -> dict[str, tuple[str, str]]:
-    """Packages that an upgrade would replace: name -> version now, version then."""
-    rows = re.findall(r"(?m)^Inst (\S+) \[(\S+)\] \((\S+)", run(["apt-get", "-s", "upgrade"]).stdout)
+    """Packages that an upgrade would replace: name -> version now, version then. Raises OSError when apt cannot tell."""
+    told = run(["apt-get", "-s", "upgrade"])
+    if told.returncode:
+        raise OSError(last_line(told.stderr or told.stdout))
+    rows = re.findall(r"(?m)^Inst (\S+) \[(\S+)\] \((\S+)", told.stdout)
     return {name: (now, then) for name, now, then in rows}
 
 
@@ -72,11 +75,8 @@ class Kept:
         apt("dpkg", "--configure", "-a", "--force-confold", seconds=600)
         if old := sorted(map(str, (self.store / "packages").glob("*.deb"))):
             complaints.append(apt("dpkg", "--force-confold", "--force-downgrade", "-i", *old, seconds=1200))
-        known = set(run(["tar", "-tf", str(self._etc)]).stdout.splitlines())
-        for folder, _, names in os.walk("/etc"):
-            for path in (os.path.join(folder, name) for name in names):
-                if path.lstrip("/") not in known:
-                    os.unlink(path)
+        for path in self._strays():
+            os.unlink(path)
         done = run(["tar", "-C", "/", "--numeric-owner", "--acls", "--xattrs", "-xpf", str(self._etc)], timeout=300)
         complaints.append(last_line(done.stderr) if done.returncode else "")
         run(["systemctl", "daemon-reload"])
@@ -84,6 +84,13 @@ class Kept:
             run(["systemctl", "reset-failed", unit])
             complaints.append(last_line(restarted.stderr) if (restarted := run(["systemctl", "restart", unit])).returncode else "")
         return "; ".join(one for one in complaints if one)
+
+    def _strays(self) -> list[str]:
+        """What lies below /etc since; none where the copy cannot be listed, because then all of /etc would seem new."""
+        listed = run(["tar", "--quoting-style=literal", "-tf", str(self._etc)])
+        known = set(listed.stdout.splitlines())
+        found = [os.path.join(folder, name) for folder, _, names in os.walk("/etc") for name in names]
+        return [path for path in found if path.lstrip("/") not in known] if listed.returncode == 0 else []
 
 
 def outdated(units: list[str]) -> list[str]:
