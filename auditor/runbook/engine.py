@@ -258,7 +258,7 @@ class Engine:
             book for book in desk.book.runbooks.values() if pinned.get(book.id) not in {None, book.sha256}
         ]
         for runbook in changed:
-            desk.incident.record("accept", leading.whole(desk, runbook.steps[0]))
+            leading.pin(desk, "accept", runbook)
         return [runbook.id for runbook in changed]
 
     def close(self) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 from auditor.runbook.book import collect, key
 from auditor.runbook.desk import Desk
-from auditor.runbook.format import Option, Step
+from auditor.runbook.format import Option, Runbook, Step
 from auditor.runbook.journal import Place
+from auditor.runbook.opening import copy_of
 
 
 def jump(desk: Desk, step: Step, target: str) -> None:
@@ -46,10 +47,15 @@ def follow(desk: Desk, name: str) -> None:
     desk.book = collect([*before, name], folder, desk.book.hosts)
     for other, runbook in desk.book.runbooks.items():
         if other not in before:  # a new frame comes along
-            desk.incident.record("follow", whole(desk, runbook.steps[0]))
+            pin(desk, "follow", runbook)
 
 
-def whole(desk: Desk, step: Step) -> Place:
+def pin(desk: Desk, kind: str, runbook: Runbook) -> None:
+    """Journal that a runbook is followed (`follow`) or followed as it is now (`accept`), with a copy of it."""
+    desk.incident.record(kind, _whole(desk, runbook.steps[0]), files=(copy_of(runbook, desk.incident),))
+
+
+def _whole(desk: Desk, step: Step) -> Place:
     """The journal's place for a whole runbook: that of one of its steps, without the step."""
     place = desk.place(step)
     return Place(runbook=place.runbook, sha256=place.sha256)

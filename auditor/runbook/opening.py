@@ -1,13 +1,15 @@
 """The first entries of an incident: what it is about, which runbook is followed, exactly as its file is now."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from auditor.runbook.book import Book
+from auditor.runbook.book import Book, Edited
+from auditor.runbook.format import Runbook
 from auditor.runbook.incident import Incident
-from auditor.runbook.journal import Place
+from auditor.runbook.journal import Attachment, Place
 
 
 class Occasion(Struct, frozen=True, kw_only=True):
@@ -31,10 +33,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
 
 def begin(incident: Incident, book: Book, occasion: Occasion) -> None:
     """Write `open` and pin every runbook; a copy of each file is kept with the incident."""
-    kept = {
-        name: incident.store(f"runbooks/{name}@{runbook.front.version}.md", runbook.path.read_bytes())
-        for name, runbook in book.runbooks.items()
-    }
+    kept = {name: copy_of(runbook, incident) for name, runbook in book.runbooks.items()}
     for name, runbook in sorted(book.runbooks.items(), key=lambda pair: pair[0] != occasion.runbook):
         place = Place(runbook=f"{name}@{runbook.front.version}", sha256=runbook.sha256)
         if name != occasion.runbook:
@@ -50,6 +49,18 @@ def begin(incident: Incident, book: Book, occasion: Occasion) -> None:
                 {"name": host, "connection": dict(told)} for host, told in occasion.hosts.items()
             ]
         incident.record("open", place, data, (kept[name],))
+
+
+def copy_of(runbook: Runbook, incident: Incident) -> Attachment:
+    """Keep the runbook with the incident as it is followed from now on; whoever edits it later loses no word of it.
+
+    Its hash is the one that the journal pins. Raises Edited when the file is another since it was read, and Unwritable.
+    """
+    content = runbook.path.read_text("utf-8").encode()
+    if hashlib.sha256(content).hexdigest() != runbook.sha256:
+        raise Edited(f"the runbook {runbook.id} was edited this very moment: read it and say so again")
+    name = f"{runbook.id}@{runbook.front.version}-{runbook.sha256[:12]}.md"
+    return incident.store(f"runbooks/{name}", content)
 
 
 def from_finding(scan: Mapping[str, object], check: str, host: str) -> Mapping[str, str]:

@@ -364,6 +364,51 @@ def test_an_edited_runbook_is_refused_until_it_is_accepted(tmp_path):
     assert site.run_all() == [("third", Progress.OK)]
 
 
+def copies(site):
+    """The runbooks that the journal says are with the incident: their text, as it was pinned."""
+    with site.incident() as incident:
+        pinned = [entry for entry in incident.journal.entries if entry.kind in {"open", "follow", "accept"}]
+    for entry in pinned:
+        (kept,) = entry.files
+        assert kept.sha256 == entry.rb_sha256
+        yield (site.folder / kept.p).read_text()
+
+
+def test_every_text_that_was_followed_stays_with_the_incident_the_accepted_one_beside_the_first(tmp_path):
+    first, second = runbook(touch("first"), touch("last")), runbook(touch("first"), touch("better"))
+    site = Site(tmp_path, first)
+    site.next()
+    (site.books / "test.md").write_text(second)
+    with site.incident() as incident:
+        site.engine(incident).accept()
+    (site.books / "test.md").write_text("gone")
+    assert list(copies(site)) == [first, second]
+    assert flaws(site.folder) == []
+    (accepted,) = (path for path in (site.folder / "runbooks").iterdir() if path.read_text() == second)
+    accepted.write_text(second.replace("touch better", "touch worse"))
+    assert [flaw.text for flaw in flaws(site.folder)] == [f"runbooks/{accepted.name} (line 5) was changed"]
+
+
+def test_a_runbook_that_a_decision_takes_up_is_kept_too(tmp_path):
+    text = runbook(DECIDE.replace("{goto: last}", "{runbook: other}"), touch("last"))
+    site = Site(tmp_path, text, {"broken-in": {"choose": "yes"}})
+    other = runbook(touch("elsewhere"), name="other").replace("\n", "\r\n")
+    (site.books / "other.md").write_bytes(other.encode())
+    site.run_all()
+    assert list(copies(site)) == [text, other.replace("\r\n", "\n")]
+
+
+def test_a_runbook_that_is_edited_while_it_is_accepted_is_not_accepted(tmp_path):
+    site = Site(tmp_path, runbook(touch("first")))
+    (site.books / "test.md").write_text(runbook(touch("second")))
+    with site.incident() as incident:
+        engine = site.engine(incident)
+        (site.books / "test.md").write_text(runbook(touch("third")))
+        with pytest.raises(Edited, match="edited this very moment"):
+            engine.accept()
+    assert "accept" not in site.kinds
+
+
 def test_the_frame_stands_around_the_runbook(tmp_path):
     frame = runbook(touch("frame-declare"), name="frame") + "\n## Body\n\n## Close\n\n" + touch("frame-close")
     site_books = tmp_path / "runbooks"

@@ -126,3 +126,13 @@ def test_what_a_step_printed_stands_under_evidence(site):
     (printed,) = (site.folder / "ev").glob("*-hold.out")
     digest = hashlib.sha256(printed.read_bytes()).hexdigest()
     assert f"ev/{printed.name} sha256:{digest}" in exported(site).partition("## Evidence")[2]
+
+
+def test_the_timeline_names_the_copy_of_the_runbook_that_was_followed_from_then_on(site):
+    (site.books / "test.md").write_text(runbook(HOLD, FREE) + "\nMore.\n")
+    with site.incident() as incident:
+        site.engine(incident).accept()
+    digest = hashlib.sha256((site.books / "test.md").read_bytes()).hexdigest()
+    text = exported(site)
+    assert "edited runbook accepted" in text
+    assert f"runbooks/test@1-{digest[:12]}.md sha256:{digest}" in text.partition("## Evidence")[2]
