@@ -8,14 +8,14 @@ next entry. So each vouches for the other's past, and an export brings them into
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from auditor.runbook.clock import Clock
 from auditor.runbook.folding import fold, key_of
 from auditor.runbook.incident import Incident
-from auditor.runbook.journal import NAME, NOWHERE, Attachment, Author, Entry, Journal, Place, digest, read
+from auditor.runbook.journal import NAME, Author, Entry, Journal, digest, read
 from auditor.runbook.proof import anchor, others
-from auditor.runbook.state import Approval
+from auditor.runbook.state import Approval, State
 
 
 class Beside(Incident):
@@ -26,27 +26,16 @@ class Beside(Incident):
         name = re.sub(r"[^a-z0-9]+", "-", author.actor.casefold()).strip("-") or "somebody"
         self.journal = Journal(folder, folder.name, clock, name=f"journal-{name}.jsonl")
 
-    def __enter__(self) -> Self:
-        self.journal.__enter__()
-        self.state = fold(read(self.folder / NAME))
-        return self
-
     def __exit__(self, *exc: object) -> None:
         self.journal.__exit__(*exc)
 
-    def record(
-        self,
-        kind: str,
-        place: Place = NOWHERE,
-        data: Mapping[str, Any] | None = None,
-        files: tuple[Attachment, ...] = (),
-    ) -> Entry:
-        """Write one entry into one's own journal, with the head of the main one."""
+    def _folded(self) -> State:
+        return fold(read(self.folder / NAME))
+
+    def _vouching(self) -> Mapping[str, Any]:
+        """The head of the main journal at this moment."""
         lines = (self.folder / NAME).read_bytes().split(b"\n")[:-1]
-        main = f"{len(lines)}:{digest(lines[-1])[:16]}"
-        return self.journal.append(
-            kind, self.author, place=place, data={**(data or {}), "main": main}, files=files
-        )
+        return {"main": f"{len(lines)}:{digest(lines[-1])[:16]}"}
 
 
 def approvals(folder: Path) -> Iterator[tuple[str, Approval]]:

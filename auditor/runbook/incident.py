@@ -85,7 +85,7 @@ class Incident:
 
     def __enter__(self) -> Self:
         self.journal.__enter__()
-        self.state = fold(self.journal.entries)
+        self.state = self._folded()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -101,12 +101,21 @@ class Incident:
         data: Mapping[str, Any] | None = None,
         files: tuple[Attachment, ...] = (),
     ) -> Entry:
-        """Write one entry; the state follows it. What others wrote in their own journals meanwhile is noted first."""
+        """Write one entry; the state follows it."""
+        told = {**(data or {}), **self._vouching()}
+        entry = self.journal.append(kind, self.author, place=place, data=told, files=files)
+        self.state = self._folded()
+        return entry
+
+    def _folded(self) -> State:
+        """What the journal that is followed says by now."""
+        return fold(self.journal.entries)
+
+    def _vouching(self) -> Mapping[str, Any]:
+        """What each entry says beside its own matter. What others wrote in their journals meanwhile is noted before it."""
         if (beside := heads(self.folder)) != dict(self.state.beside) and self.journal.entries:
             self.journal.append("beside", self.author, data={"heads": beside})
-        entry = self.journal.append(kind, self.author, place=place, data=data, files=files)
-        self.state = fold(self.journal.entries)
-        return entry
+        return {}
 
     def store(self, name: str, content: bytes) -> Attachment:
         """Keep a small file with the incident, safely on the disk."""
