@@ -13,19 +13,22 @@ NOBODY = {"root", "nobody", "/dev/null", "mailer-daemon"}
 
 def judge(aliases: Aliases) -> Verdict:
     """Each role is an alias, and one of its ends is an address, a program or an account that is not root."""
-    rows = []
-    for role in ROLES:
-        ends = aliases.ends(role)
-        if ends <= NOBODY or role in ends:
-            why = (
-                "no alias"
-                if role in ends
-                else "ends with " + ", ".join(sorted(ends)) + ", which nobody reads"
-            )
-            rows.append({"role": role, "fault": why})
-    if rows:
-        return Failed("; ".join(f"{row['role']}: {row['fault']}" for row in rows), tuple(rows))
-    return Passed("postmaster and abuse end with somebody")
+    rows = [{"role": role, "fault": fault} for role in ROLES if (fault := _fault(aliases, role))]
+    if not rows:
+        return Passed("postmaster and abuse end with somebody")
+    summary = "; ".join(f"{row['role']}: {row['fault']}" for row in rows)
+    if fault := _fault(
+        aliases, "root"
+    ):  # where both are led to; without a reader the repair has to be told one
+        rows.append({"role": "root", "fault": fault})
+    return Failed(summary, tuple(rows))
+
+
+def _fault(aliases: Aliases, role: str) -> str:
+    ends = aliases.ends(role)
+    if role in ends:
+        return "no alias"
+    return "ends with " + ", ".join(sorted(ends)) + ", which nobody reads" if ends <= NOBODY else ""
 
 
 CHECK = Check.of(

@@ -5,6 +5,7 @@ else's server, which breaks SPF and DKIM. Asked of hosts that serve users: 465 (
 OpenSMTPD 6.8 with the OpenSSL 3 of Debian 12 cannot have one: it breaks every TLS session that it accepts.
 """
 
+from auditor.evidence.disk_certificates import CertificatesOnDisk
 from auditor.evidence.mta_package import MtaPackage
 from auditor.evidence.roles import HostRoles, Role
 from auditor.evidence.smtp import SubmissionSessions, open_doors, unseen_doors
@@ -15,6 +16,7 @@ from auditor.model import (
     Family,
     Inconclusive,
     NotApplicable,
+    Observation,
     Passed,
     Playbook,
     Reason,
@@ -29,7 +31,19 @@ NO_TLS_HERE = (
 )
 
 
-def judge(roles: HostRoles, submission: SubmissionSessions, package: MtaPackage | Unavailable) -> Verdict:
+NO_CERTIFICATE: Observation = {
+    "certificate": "none",
+    "why": "no mail program of this host is told to use one",
+}
+"""Seen on the host: the repair has to be told where there is one."""
+
+
+def judge(
+    roles: HostRoles,
+    submission: SubmissionSessions,
+    package: MtaPackage | Unavailable,
+    certificates: CertificatesOnDisk | Unavailable,
+) -> Verdict:
     """One door with AUTH within TLS is enough."""
     if not roles.serves(Role.SUBMISSION, Role.MAILBOX):
         return NotApplicable("the host serves no users")
@@ -37,9 +51,12 @@ def judge(roles: HostRoles, submission: SubmissionSessions, package: MtaPackage 
     if good:
         return Passed(f"AUTH within TLS is offered on {good[0]}")
     unseen = [u for u in unseen_doors(submission.doors) if u.reason is not Reason.REFUSED]
+    doors: tuple[Observation, ...] = tuple(
+        {"address": door.address, "port": door.port} for door in submission.doors
+    )
     bad = Failed(
         "neither 465 nor 587 offers AUTH within TLS",
-        tuple({"address": door.address, "port": door.port} for door in submission.doors),
+        (*doors, NO_CERTIFICATE) if certificates == CertificatesOnDisk() else doors,
         by_hand=NO_TLS_HERE if isinstance(package, MtaPackage) and package.breaks_tls else None,
     )
     return Inconclusive(unseen[0].detail, unseen[0].reason) if unseen else bad

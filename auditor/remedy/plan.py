@@ -6,12 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from auditor.model import Severity, Status
+from auditor.remedy.needs import EVERY_TAG, Needs, Variables
 from auditor.remedy.scanned import Result, Scanned
-
-Variables = Mapping[str, object]
-Needs = Mapping[str, Sequence[str]]
-"""Tag -> variables that it cannot do without; `a or b` is either. Those of EVERY_TAG hold for the whole playbook."""
-EVERY_TAG = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,29 +142,25 @@ def _steps(
     shared: dict[str, Step] = {}
     for member in members:
         derived = _derive(member, scanned)
+        known = {**member.variables, **derived}
         apart: dict[tuple[str, ...], list[Result]] = {}
         for result in by_host.get(member.name, ()):
             wanted = (*needs.get(EVERY_TAG, ()), *needs.get(result.check, ()))
-            apart.setdefault(tuple(name for name in wanted if _lacks(member, derived, name)), []).append(
-                result
-            )
+            missing = tuple(need.variable for need in wanted if need.unmet(known, result.observed))
+            apart.setdefault(missing, []).append(result)
         for missing, results in sorted(apart.items()):
             tags = tuple(dict.fromkeys(result.check for result in results))
             key = json.dumps([tags, dict(derived), missing], sort_keys=True)
-            known = shared.get(key)
+            same = shared.get(key)
             shared[key] = Step(
                 playbook=playbook,
-                hosts=(*(known.hosts if known else ()), member.name),
+                hosts=(*(same.hosts if same else ()), member.name),
                 tags=tags,
-                closes=(*(known.closes if known else ()), *results),
+                closes=(*(same.closes if same else ()), *results),
                 derived=derived,
                 missing=missing,
             )
     return list(shared.values())
-
-
-def _lacks(member: Member, derived: Variables, names: str) -> bool:
-    return not any(name in member.variables or name in derived for name in names.split(" or "))
 
 
 def _derive(member: Member, scanned: Scanned) -> dict[str, object]:

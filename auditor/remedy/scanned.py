@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from auditor.model import ByHand, Finding, Playbook, Severity, Status
+from auditor.model import ByHand, Finding, Observation, Playbook, Severity, Status
 
 SCHEMA = "auditor.scan/1"
 
@@ -30,6 +30,7 @@ class Result:
     accepted: bool = False
     reason: str | None = None
     """Why it could not be seen: a value of model.Reason."""
+    observed: tuple[Observation, ...] = field(default=(), hash=False)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -61,6 +62,7 @@ def from_findings(findings: Iterable[Finding]) -> tuple[Result, ...]:
             runbook=finding.runbook,
             accepted=finding.accepted is not None,
             reason=finding.reason.value if finding.reason else None,
+            observed=finding.observed,
         )
         for finding in findings
     )
@@ -115,4 +117,5 @@ def _read_result(finding: dict[str, Any], kinds: dict[str, str]) -> Result:
         runbook=finding.get("runbook") or "",
         accepted=bool(finding.get("accepted")),
         reason=finding.get("reason"),
+        observed=tuple(dict(row) for row in finding.get("observed") or ()),
     )

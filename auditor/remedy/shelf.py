@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from auditor.remedy.plan import EVERY_TAG, Needs
+from auditor.remedy.needs import EVERY_TAG, Need, Needs, read_need
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class Shelf:
 
     def needs(self, playbook: str) -> Needs:
         """What it cannot do without: as a whole by argument_specs of its roles, each tag by their meta/needs.yml."""
-        found = {EVERY_TAG: self.required(playbook)}
+        found: dict[str, tuple[Need, ...]] = {EVERY_TAG: tuple(map(Need, self.required(playbook)))}
         for role in self._roles(playbook):
             path = self.folder / "roles" / role / "meta" / "needs.yml"
             if path.is_file():
                 said = yaml.safe_load(path.read_text(encoding="utf-8"))
-                found.update({tag: tuple(names) for tag, names in said.items()})
+                found.update({tag: tuple(map(read_need, needs)) for tag, needs in said.items()})
         return found
 
     def _roles(self, playbook: str) -> list[str]:

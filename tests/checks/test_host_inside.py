@@ -244,3 +244,13 @@ def test_fail2ban_tells_its_jails_and_its_silence_is_not_absence():
 )
 def test_roles_are_followed_to_their_ends(text, kind):
     assert isinstance(roles_reach_people.judge(Aliases(entries=parse_aliases(text))), kind)
+
+
+@pytest.mark.parametrize(
+    ("root", "told"),
+    [("", ["abuse", "root"]), ("root: /dev/null\n", ["abuse", "root"]), ("root: alice\n", ["abuse"])],
+)
+def test_that_nobody_reads_roots_mail_either_is_told_beside_the_role(root, told):
+    verdict = roles_reach_people.judge(Aliases(entries=parse_aliases("postmaster: bob\n" + root)))
+    assert [row["role"] for row in verdict.observed] == told
+    assert verdict.summary == "abuse: no alias"

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from auditor.checks import submission_available
+from auditor.evidence.disk_certificates import CertificatesOnDisk
 from auditor.evidence.mta import Mta
 from auditor.evidence.mta_package import MtaPackage
 from auditor.evidence.roles import HostRoles, Role
@@ -55,14 +56,33 @@ OLD, NEW = (
 )
 
 
+UNSEEN = Unavailable(Reason.NOT_CONSENTED, "nobody looked inside")
+
+
 def test_a_program_that_breaks_every_handshake_is_no_work_for_the_playbook():
-    verdict = submission_available.judge(SUBMISSION, SubmissionSessions(doors=()), OLD)
+    verdict = submission_available.judge(SUBMISSION, SubmissionSessions(doors=()), OLD, UNSEEN)
     assert isinstance(verdict, Failed)
     assert "bookworm-backports" in (verdict.by_hand or "")
 
 
 @pytest.mark.parametrize("package", [NEW, Unavailable(Reason.NOT_CONSENTED, "nobody looked inside")])
 def test_any_other_program_is(package):
-    verdict = submission_available.judge(SUBMISSION, SubmissionSessions(doors=()), package)
+    verdict = submission_available.judge(SUBMISSION, SubmissionSessions(doors=()), package, UNSEEN)
     assert isinstance(verdict, Failed)
     assert verdict.by_hand is None
+
+
+@pytest.mark.parametrize(
+    ("certificates", "told"),
+    [
+        (CertificatesOnDisk(), 1),
+        (CertificatesOnDisk(in_memory=True), 0),
+        (CertificatesOnDisk(files=(("/etc/ssl/mx1.pem", "00" * 32),)), 0),
+        (UNSEEN, 0),
+    ],
+)
+def test_that_the_mail_program_has_no_certificate_is_told_since_the_repair_must_be_given_one(
+    certificates, told
+):
+    verdict = submission_available.judge(SUBMISSION, SubmissionSessions(doors=()), NEW, certificates)
+    assert [row.get("certificate") for row in verdict.observed] == ["none"] * told

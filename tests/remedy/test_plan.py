@@ -1,14 +1,15 @@
 """Open findings become playbooks in a safe order, per host."""
 
 from auditor.model import Severity, Status
-from auditor.remedy.plan import EVERY_TAG, Member, make_plan
+from auditor.remedy.needs import EVERY_TAG, Need
+from auditor.remedy.plan import Member, make_plan
 from auditor.remedy.scanned import Result, Scanned
 
 ORDER = ("role-addresses", "close-relay", "authentication-records")
 NEEDS = {
     "role-addresses": {},
     "close-relay": {},
-    "authentication-records": {EVERY_TAG: ("mail_domains",)},
+    "authentication-records": {EVERY_TAG: (Need("mail_domains"),)},
 }
 
 
@@ -152,7 +153,7 @@ def needing(*names, **variables):
         result("log-persistent", playbook="logging"),
         result("log-shipped-off-host", playbook="logging"),
         members=(member(variables=variables),),
-        needs={"logging": {"log-shipped-off-host": names}},
+        needs={"logging": {"log-shipped-off-host": tuple(map(Need, names))}},
     )
 
 
@@ -178,3 +179,19 @@ def test_one_of_two_ways_is_enough():
     )
     (_, waits) = needing("mail_alarm_mail or mail_alarm_post").steps
     assert waits.missing == ("mail_alarm_mail or mail_alarm_post",)
+
+
+def test_a_variable_is_asked_for_where_the_finding_shows_that_it_is_needed():
+    reader = Need("mail_contacts.owner.mail", seen={"role": "root"})
+    lost = {"check": "roles-reach-people", "playbook": "role-addresses"}
+    made = plan(
+        result(subject="mx1", observed=({"role": "abuse"}, {"role": "root"}), **lost),
+        result(subject="mx2", observed=({"role": "abuse"},), **lost),
+        members=(member("mx1"), member("mx2")),
+        needs={"role-addresses": {"roles-reach-people": (reader,)}},
+    )
+
+    assert [(step.hosts, step.missing) for step in made.steps] == [
+        (("mx1",), ("mail_contacts.owner.mail",)),
+        (("mx2",), ()),
+    ]
