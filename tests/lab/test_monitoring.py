@@ -13,6 +13,7 @@ from tests.lab.watching import Box, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 WAY = {"mail_alarm_mail": [{"to": "box@canary.example", "via": "203.0.113.50:25"}]}
+LOOKING = "systemctl list-jobs --no-legend auditor-watch.service"
 GREETING = "check host mail with address 127.0.0.1\n  if failed port 25 protocol smtp then alert\n"
 
 
@@ -31,8 +32,13 @@ class Watched:
         return done.returncode, done.stdout + done.stderr
 
     def look(self, times: int = 2) -> None:
+        """Now, and not when the timer says: a look that it began before what the test does would be taken for this one."""
+        self.first.sh("systemctl stop auditor-watch.timer")
         for _ in range(times):
-            self.first.sh("systemctl start auditor-watch.service")
+            wait_for(lambda: not self.first.sh(LOOKING).strip(), "the end of the timer's look", seconds=60)
+            self.first.sh(
+                "systemctl reset-failed auditor-watch.service; systemctl start auditor-watch.service"
+            )
 
     def told(self, words: str) -> bool:
         bodies = (message_from_bytes(mail).get_payload(decode=True) for mail in self.canary.mails)
