@@ -161,8 +161,9 @@ def test_a_destination_that_is_spared_gets_one_message_a_second(
     for _ in range(4):
         hand_in(host, mark)
     wait_for(lambda: len(canary.moments(mark)) == 4, "four messages, one after another", seconds=PATIENCE)
-    between = [later - earlier for earlier, later in pairwise(canary.moments(mark))]
-    assert min(between) > 0.8, between
+    first, *between = [later - earlier for earlier, later in pairwise(canary.moments(mark))]
+    # Postfix's timers tick with the whole seconds of the clock: its first pause is anything up to a second
+    assert min(between) > 0.8, (first, between)
     ansible.run("throttle-destination", *spare, *absent("throttle_destination"))
     assert configuration(host) == before
     for _ in range(4):
