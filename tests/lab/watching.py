@@ -38,8 +38,8 @@ def listener(host: Host) -> str:
     return host.sh("ss -Hltnp 'sport = :25' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -1").strip()
 
 
-def wait_for(true: Callable[[], object], what: str, *, seconds: float = 15) -> None:
-    """Ask until it is so; fail with `what` after `seconds`."""
+def wait_for(true: Callable[[], object], what: str, *, seconds: float = 45) -> None:
+    """Ask until it is so; fail with `what` after `seconds`. Long, for where nothing is promised about the time."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
