@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from auditor.evidence import reply
+from auditor.evidence.refusals import Meaning, meaning_of
 from auditor.runbook.display import shown
 from auditor.runbook.scene import Scene, said
 from auditor.runbook.world import Outcome
@@ -10,6 +12,9 @@ from auditor.transport.remote import Program
 
 _FOREIGN_SENDER: Final = "probe@sender.invalid"
 _FOREIGN_RECIPIENT: Final = "probe@recipient.example"
+_NOT_ABOUT_RELAYING: Final = frozenset(
+    {Meaning.PROBER_REFUSED, Meaning.NEEDS_TLS, Meaning.UNROUTABLE, Meaning.SYNTAX}
+)
 
 
 def ssh_alive(scene: Scene) -> Outcome:
@@ -56,23 +61,26 @@ def port_closed(scene: Scene) -> Outcome:
 
 
 def refuses_relay(scene: Scene) -> Outcome:
-    """MAIL and RCPT for strangers, then QUIT. Only a 5xx proves it."""
+    """MAIL and RCPT for strangers, then QUIT. Only a 5xx to RCPT proves it, and not one about the sender, us or TLS."""
     try:
-        mail, rcpt = may_send(scene.address, _FOREIGN_SENDER, _FOREIGN_RECIPIENT)
+        mail, rcpt = may_send(scene.address, (_FOREIGN_SENDER, ""), _FOREIGN_RECIPIENT)
     except NoDialogue as error:
         return Outcome.unknown(shown(str(error)))
     if mail.code == 250 and rcpt.code // 100 == 2:
         return Outcome.failed(f"RCPT for a stranger: {rcpt.code} {shown(rcpt.text)}")
     answer = rcpt if mail.code == 250 else mail
-    if answer.code // 100 == 5:
-        return Outcome.ok(f"{answer.code} {shown(answer.text)}")
-    return Outcome.unknown(f"{answer.code} {shown(answer.text)}: refused for now, which proves nothing")
+    told = f"{answer.code} {shown(answer.text)}"
+    if answer.code // 100 != 5:
+        return Outcome.unknown(f"{told}: refused for now, which proves nothing")
+    meaning = meaning_of(reply.Reply(code=answer.code, lines=tuple(answer.text.split("\n"))))
+    proves = meaning not in _NOT_ABOUT_RELAYING if mail.code == 250 else meaning is Meaning.NEEDS_AUTH
+    return Outcome.ok(told) if proves else Outcome.unknown(f"{told}: refused, but not for relaying")
 
 
 def accepts_recipient(scene: Scene) -> Outcome:
     """MAIL and RCPT for one recipient, then QUIT. A 4xx says nothing."""
     try:
-        mail, rcpt = may_send(scene.address, "", scene.arg("recipient", "address"))
+        mail, rcpt = may_send(scene.address, ("",), scene.arg("recipient", "address"))
     except NoDialogue as error:
         return Outcome.unknown(shown(str(error)))
     answer = rcpt if mail.code == 250 else mail

@@ -15,16 +15,20 @@ from auditor.runbook.world import Outcome
 
 def egress_refused(scene: Scene) -> Outcome:
     """The host's own kernel refuses; no answer from far away counts."""
-    # bash: dash has no /dev/tcp. "No route to host" at once is the answer of our own reject; a refusal would come
-    # from the far side, so the packet had left; silence tells nothing.
+    # bash: dash has no /dev/tcp. "No route to host" at once is the answer of our own reject, after three seconds that of a
+    # gateway that is dead; a refusal would come from the far side, so the packet had left; silence tells nothing.
     ran = scene.sh(
-        'timeout 6 bash -c \'exec 3<>"/dev/tcp/$0/$1"\' "$1" "$2" 2>&1 && echo connected; echo "seconds=$SECONDS"',
+        """begun=$(date +%s)
+timeout 6 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1 && echo connected
+[ $(($(date +%s) - begun)) -lt 3 ] || echo 'not at once'""",
         scene.arg("address", "ip"),
         scene.arg("port", "port", "25"),
     )
     text = ran.stdout.decode("utf-8", "backslashreplace")
     if "connected" in text or "Connection refused" in text:
         return Outcome.failed(f"packets leave the host: {shown(text.strip(), 100)}")
+    if "not at once" in text:
+        return Outcome.unknown(shown(text.strip(), 100))
     if "No route to host" in text or "Permission denied" in text or "Operation not permitted" in text:
         return Outcome.ok("refused by the host itself")
     return Outcome.unknown(shown(text.strip() or "no answer", 100))
@@ -34,8 +38,9 @@ def login_refused(scene: Scene) -> Outcome:
     """No layer lets the account in. Dovecot, the account of the system and its SSH keys are asked."""
     # Dovecot is asked with a password that nobody has: a denied login is told apart from a wrong password by its code.
     ran = scene.sh(
-        """user=$1 local=${1%%@*} open= shut=
+        """user=$1 local=${1%%@*} open= shut= asked=
 if getent passwd -- "$local" >/dev/null; then
+  asked=yes
   expires=$(getent shadow -- "$local" | cut -d: -f8)
   if [ -n "$expires" ] && [ "$expires" -le $(( $(date +%s) / 86400 )) ]; then shut=yes; else
     case $(passwd -S -- "$local" | cut -d' ' -f2) in
@@ -45,6 +50,7 @@ if getent passwd -- "$local" >/dev/null; then
   fi
 fi
 if command -v doveadm >/dev/null && [ -z "$shut" ]; then
+  asked=yes
   said=$(doveadm auth test "$user" "nobody-has-$2" 2>&1) || true
   case $said in
     *user_disabled*) ;;
@@ -52,7 +58,8 @@ if command -v doveadm >/dev/null && [ -z "$shut" ]; then
     *) echo "Dovecot does not say: $said"; exit 2;;
   esac
 fi
-if [ -n "$open" ]; then echo "still open:$open"; exit 1; fi""",
+if [ -n "$open" ]; then echo "still open:$open"; exit 1; fi
+if [ -z "$asked" ]; then echo "no account of the system, and no Dovecot: who knows $user is not known here"; exit 2; fi""",
         scene.arg("user", "user"),
         secrets.token_hex(8),
     )
@@ -63,10 +70,13 @@ def mail_flows(scene: Scene) -> Outcome:
     """A message handed over on the host is delivered within 25 s."""
     token = secrets.token_hex(8)
     recipient = scene.arg("recipient", "user", "root")
+    # OpenSMTPD logs no Message-ID: there a delivery counts that was logged after the message was handed over.
     ran = scene.sh(
-        """recipient=$1 token=$2
+        """recipient=$1 token=$2 since=$(date '+%Y-%m-%d %H:%M:%S') old=$(cat /var/log/mail.log 2>/dev/null | wc -c)
 log() { cat /var/log/mail.log /var/log/exim4/mainlog 2>/dev/null || true
   if command -v journalctl >/dev/null; then journalctl -q --no-pager --since '-5 minutes' SYSLOG_FACILITY=2 || true; fi; }
+new() { tail -c "+$((old + 1))" /var/log/mail.log 2>/dev/null || true
+  if command -v journalctl >/dev/null; then journalctl -q --no-pager --since "$since" SYSLOG_FACILITY=2 || true; fi; }
 printf 'From: root\\nTo: %s\\nSubject: auditor %s\\nMessage-ID: <auditor-%s@localhost.localdomain>\\n\\nA test of the way of mail.\\n' \
   "$recipient" "$token" "$token" | /usr/sbin/sendmail -i -- "$recipient" || exit 1
 n=0
@@ -74,7 +84,7 @@ while [ $n -lt 25 ]; do
   n=$((n + 1)); sleep 1
   id=$(log | sed -n "s/.*[ :]\\([0-9A-Za-z-]\\{6,\\}\\)[: ].*auditor-$token@.*/\\1/p" | tail -n 1)
   if [ -n "$id" ] && log | grep -F -e "$id" | grep -Eq 'status=sent|[ =]>[ /]|=> |stat=Sent'; then exit 0; fi
-  if log | grep -Eq "(mda|mta) delivery .*result=\\"?Ok"; then exit 0; fi
+  if new | grep -Eq "(mda|mta) delivery .*result=\\"?Ok"; then exit 0; fi
 done
 echo "handed over, but no delivery was logged within 25 s"
 exit 1""",
@@ -96,6 +106,13 @@ if [ -n "$group" ] && [ -n "$(cat /sys/fs/cgroup"$group"/cgroup.procs 2>/dev/nul
 """
 
 
+# A unit that nobody knows, or a systemd that does not answer, is not one that was stopped.
+_UNIT_KNOWN: Final = """case $(systemctl show -p LoadState --value "$1") in
+  ''|not-found) echo "systemd does not know $1"; exit 2;;
+esac
+"""
+
+
 def unit_active(scene: Scene) -> Outcome:
     """Active, with a process."""
     ran = scene.sh(
@@ -108,7 +125,10 @@ def unit_active(scene: Scene) -> Outcome:
 def unit_inactive(scene: Scene) -> Outcome:
     """Not active, without a process."""
     ran = scene.sh(
-        "set +e\n" + _UNIT_ALIVE + 'echo "active=$active alive=$alive"; [ $active != 0 ] && [ $alive = 1 ]',
+        "set +e\n"
+        + _UNIT_KNOWN
+        + _UNIT_ALIVE
+        + 'echo "active=$active alive=$alive"; [ $active != 0 ] && [ $alive = 1 ]',
         _unit(scene),
     )
     return three_ways(ran, _unit(scene))
@@ -145,7 +165,9 @@ def resolver(scene: Scene) -> Outcome:
     dd bs=512 count=1 <&3 2>/dev/null | od -An -tx1 -N 4' "$1" "$2" 2>/dev/null | cut -c 12)
   [ "$code" = 0 ]
 }
-for server in $(sed -n 's/^nameserver *//p' /etc/resolv.conf); do
+servers=$(sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf) || exit 2
+if [ -z "$servers" ]; then echo '/etc/resolv.conf names no server'; exit 1; fi
+for server in $servers; do
   ask "$server" "$1" || { echo "$server does not answer"; exit 1; }
 done""",
         scene.arg("name", "domain"),
@@ -197,10 +219,11 @@ journalctl -q --no-pager -S -24h -o short-unix SYSLOG_FACILITY=2 | awk -v since=
   }
   session != "" && what == "message" && $1 >= since && session in login { print "sasl_username=" login[session] }
 ' | sort | uniq -c | sort -rn | head -n 50"""
-# The rule counts for as long as the isolation stands; what was tried within the time, only the kernel's log tells.
+# The rule counts for as long as the isolation stands, and without it nobody does; what was tried within the time, only
+# the kernel's log tells.
 _STRANGERS: Final = r"""tried=$(nft list table inet auditor_egress 2>/dev/null |
   sed -n '/other-users/s/.* counter packets \([0-9]*\) .*/\1/p')
-case ${tried:-0} in 0) exit 0;; esac
+case $tried in '') exit 3;; 0) exit 0;; esac
 if journalctl -k -q --no-pager -o cat -S "$1" | grep -q auditor-egress-other; then exit 1; fi
 journalctl -k -b -q --no-pager -o cat | grep -q auditor-egress-other || exit 2"""
 
@@ -218,9 +241,12 @@ def quiet(scene: Scene) -> Outcome:
     busiest = next(iter(parse_counts(text)), None)
     if busiest is not None and busiest.messages > limit:
         return Outcome.failed(f"{escaped(busiest.login)}: {busiest.messages} messages in {minutes} minutes")
+    calm = f"no login sent more than {limit} messages in {minutes} minutes"
     match scene.sh(_STRANGERS, since, timeout=60).exit:
         case 0:
-            return Outcome.ok(f"no login sent more than {limit} messages in {minutes} minutes")
+            return Outcome.ok(calm)
+        case 3:
+            return Outcome.ok(f"{calm}; nothing here counts what other programs try")
         case 1:
             return Outcome.failed(
                 f"a program that is not the mail program tried to send in the last {minutes} minutes"

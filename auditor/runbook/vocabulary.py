@@ -51,7 +51,7 @@ PROBES: Final = {
     "isolation.active": "the tables of the isolation are loaded at the level that was applied",
     "isolation.absent": "no table of the isolation is loaded",
     "sessions.none": "no established SMTP session from address",
-    "outbound.quiet": "no login sent more than limit (100) messages in the last minutes (60), no other program tried to",
+    "outbound.quiet": "no login sent more than limit (100) messages in the last minutes (60); behind isolation no other program tried to",
     "manifest.rehash": "every evidence file read again has the hash in the manifest",
     "accounting.balanced": "accepted = delivered + bounced + queued + held + removed by us",
 }

@@ -150,12 +150,18 @@ class Dialogue:
 
 
 def may_send(
-    host: str, sender: str, recipient: str, *, port: int = 25, timeout: float = 30.0
+    host: str, senders: tuple[str, ...], recipient: str, *, port: int = 25, timeout: float = 30.0
 ) -> tuple[Reply, Reply]:
-    """What the server says to MAIL and RCPT; nothing is handed over. Raises NoDialogue."""
+    """What the server says to MAIL and RCPT; nothing is handed over. Raises NoDialogue.
+
+    The next sender is for a server that refuses the one before for good.
+    """
     with Dialogue(host, port, timeout=timeout) as dialogue:
         dialogue.open("auditor.invalid")
-        mail = dialogue.say(f"MAIL FROM:<{sender}>")
+        for sender in senders:
+            mail = dialogue.say(f"MAIL FROM:<{sender}>")
+            if mail.code // 100 != 5:
+                break
         rcpt = dialogue.say(f"RCPT TO:<{recipient}>") if mail.code == 250 else mail
         if rcpt.code // 100 == 2:
             dialogue.say("RSET")

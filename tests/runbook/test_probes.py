@@ -1,6 +1,8 @@
 """Probes say ok, failed or unknown, and what they could not see is never ok."""
 
+import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -107,7 +109,8 @@ def test_an_argument_of_the_wrong_type_never_reaches_the_host(name, args):
         (b"connected\n", Progress.FAILED),
         (b"bash: connect: Connection refused\n", Progress.FAILED),
         (b"bash: connect: Network is unreachable\n", Progress.UNKNOWN),
-        (b"seconds=6\n", Progress.UNKNOWN),
+        (b"bash: connect: No route to host\nnot at once\n", Progress.UNKNOWN),
+        (b"not at once\n", Progress.UNKNOWN),
         (b"", Progress.UNKNOWN),
     ],
 )
@@ -160,6 +163,7 @@ MAIL = b"     40 mail-lines\n"
         (MAIL + b"    101 A=plain:al\x1bce\n", 0, Progress.FAILED, "al\\x1bce: 101 messages in 60 minutes"),
         (MAIL, 1, Progress.FAILED, "a program that is not the mail program tried to send"),
         (MAIL, 2, Progress.UNKNOWN, "when is not logged"),
+        (MAIL, 3, Progress.OK, "nothing here counts what other programs try"),
         (b"", 0, Progress.UNKNOWN, "the mail log of the last day cannot be counted"),
     ],
 )
@@ -178,6 +182,85 @@ def test_the_limit_of_an_hour_is_that_of_the_inventory_unless_the_runbook_says_a
     assert PROBES["outbound.quiet"](strict).result is Progress.FAILED
     generous = replace(strict, remote=Script((0, busy), (0, b"")), args={"limit": "30", "minutes": "10"})
     assert PROBES["outbound.quiet"](generous).result is Progress.OK
+
+
+TOOLS = ("sh", "bash", "cat", "cut", "date", "grep", "sed", "tail", "timeout", "wc")
+
+
+@pytest.fixture
+def on_host(tmp_path):
+    """Runs the program of a probe here, on a host that has these tools, the commands of the test, and files below tmp_path."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for tool in TOOLS:
+        (commands / tool).symlink_to(shutil.which(tool))
+    places = {"/etc/": tmp_path, "/var/log/": tmp_path, "/usr/sbin/": commands}
+
+    def on_host(name: str, args: dict[str, str], **said: str) -> tuple[int, str]:
+        for command, text in said.items():
+            (commands / command).write_text(f"#!/bin/sh\n{text}\n")
+            (commands / command).chmod(0o755)
+        remote = Answers(2)
+        PROBES[name](scene(remote, args))
+        (program,) = remote.programs
+        _path, _, text = program.text.partition("\n")
+        for place, here in places.items():
+            text = text.replace(place, f"{here}/")
+        ran = subprocess.run(
+            ["sh", "-eu", "-c", text, "auditor", *program.args], env={"PATH": str(commands), "LC_ALL": "C"},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        return ran.returncode, ran.stdout
+
+    return on_host
+
+
+def test_a_host_whose_resolver_file_names_nobody_has_no_resolver_that_answers(on_host, tmp_path):
+    asked = ("resolver.answers", {"name": "example.org"})
+    answers = "echo 'status: NOERROR'"
+    assert on_host(*asked, dig=answers)[0] == 2  # there is no such file
+    (tmp_path / "resolv.conf").write_text("search example.org\n")
+    assert on_host(*asked, dig=answers) == (1, f"{tmp_path}/resolv.conf names no server\n")
+    (tmp_path / "resolv.conf").write_text("nameserver\t198.51.100.53\n")
+    assert on_host(*asked, dig=answers)[0] == 0
+    assert on_host(*asked, dig="echo 'status: SERVFAIL'") == (1, "198.51.100.53 does not answer\n")
+
+
+@pytest.mark.parametrize(
+    ("load", "active", "code"),
+    [
+        ("echo loaded", "exit 3", 0),
+        ("echo masked", "exit 3", 0),
+        ("echo loaded", "exit 0", 1),
+        ("echo not-found", "exit 4", 2),
+        ("echo Failed to connect to bus >&2; exit 1", "exit 1", 2),
+    ],
+)
+def test_a_unit_is_inactive_only_by_the_word_of_a_systemd_that_knows_it(on_host, load, active, code):
+    systemctl = f"case $* in is-active*) {active};; *LoadState*) {load};; esac"
+    assert on_host("unit.inactive", {"unit": "exim4.service"}, systemctl=systemctl)[0] == code
+
+
+def test_an_account_that_no_layer_knows_is_not_called_shut(on_host):
+    asked = ("login.refused", {"user": "alice"})
+    code, told = on_host(*asked, getent="exit 2")
+    assert (code, "who knows alice is not known here" in told) == (2, True)
+    shut = "case $1 in shadow) echo alice:!:1:0:99999:7::2:;; esac"
+    assert on_host(*asked, getent=shut)[0] == 0
+
+
+DELIVERED = "smtpd[9]: 67a0 mda delivery evpid=81ae from=<> to=<bo@x> rcpt=<bo@x> user=bo delay=0s result=Ok stat=Delivered"
+
+
+def test_mail_of_the_time_before_is_no_proof_that_mail_flows(on_host, tmp_path):
+    log = tmp_path / "mail.log"
+    log.write_text(f"{DELIVERED}\n")
+    hosted = {"sleep": ":", "journalctl": ":"}
+    assert on_host("mail.flows", {}, sendmail="cat >&2", **hosted) == (
+        1,
+        "handed over, but no delivery was logged within 25 s\n",
+    )
+    assert on_host("mail.flows", {}, sendmail=f"cat >&2; echo '{DELIVERED}' >> {log}", **hosted)[0] == 0
 
 
 def test_a_new_login_is_a_new_login():
@@ -214,6 +297,7 @@ def server():
         one.close()
 
 
+UNKNOWN_SENDER = b"553 5.1.8 <probe@sender.invalid>... Domain of sender address does not exist\r\n"
 HELLO = (b"220 mx1 ESMTP\r\n", b"250-mx1\r\n250 SIZE 1000\r\n")
 
 
@@ -241,16 +325,28 @@ def test_a_port_is_open_or_refused(server):
         ((b"250 ok\r\n", b"554 5.7.1 Relay access denied\r\n"), Progress.OK),
         ((b"250 ok\r\n", b"250 ok\r\n", b"250 reset\r\n"), Progress.FAILED),
         ((b"250 ok\r\n", b"454 4.7.1 Relay access denied\r\n"), Progress.UNKNOWN),
-        ((b"530 5.7.0 Must issue STARTTLS\r\n",), Progress.OK),
+        ((b"250 ok\r\n", b"550 Invalid recipient: <probe@recipient.example>\r\n"), Progress.OK),
+        ((b"530 5.7.0 Authentication required\r\n", b"530 5.7.0 Authentication required\r\n"), Progress.OK),
+        ((b"530 5.7.0 Must issue STARTTLS\r\n", b"530 5.7.0 Must issue STARTTLS\r\n"), Progress.UNKNOWN),
+        ((UNKNOWN_SENDER, b"250 ok\r\n", b"550 5.7.1 Relaying denied\r\n"), Progress.OK),
+        ((UNKNOWN_SENDER, b"250 ok\r\n", b"250 ok\r\n", b"250 reset\r\n"), Progress.FAILED),
+        ((UNKNOWN_SENDER, UNKNOWN_SENDER), Progress.UNKNOWN),
+        (
+            (b"250 ok\r\n", b"550 5.7.1 Service unavailable; client blocked using bl.example\r\n"),
+            Progress.UNKNOWN,
+        ),
+        ((b"250 ok\r\n", b"550 5.1.2 Host unknown\r\n"), Progress.UNKNOWN),
         ((b"",), Progress.UNKNOWN),
     ],
 )
-def test_a_relay_is_refused_by_5xx_and_by_nothing_weaker(server, monkeypatch, replies, result):
+def test_a_relay_is_refused_by_a_5xx_about_relaying_and_by_nothing_weaker(
+    server, monkeypatch, replies, result
+):
     port = server(*HELLO, *replies)
     monkeypatch.setattr(
         from_outside,
         "may_send",
-        lambda host, sender, recipient: may_send(host, sender, recipient, port=port, timeout=5),
+        lambda host, senders, recipient: may_send(host, senders, recipient, port=port, timeout=5),
     )
     assert PROBES["smtp.refuses-relay"](scene()).result is result
 
@@ -268,7 +364,7 @@ def test_a_recipient_is_accepted_refused_or_not_known(server, monkeypatch, repli
     monkeypatch.setattr(
         from_outside,
         "may_send",
-        lambda host, sender, recipient: may_send(host, sender, recipient, port=port, timeout=5),
+        lambda host, senders, recipient: may_send(host, senders, recipient, port=port, timeout=5),
     )
     assert PROBES["smtp.accepts-recipient"](scene(args={"recipient": "root@example.org"})).result is result
 
@@ -286,13 +382,13 @@ def test_a_recipient_is_accepted_refused_or_not_known(server, monkeypatch, repli
 )
 def test_a_hostile_server_cannot_hold_or_fill_a_dialogue(server, greeting, told):
     with pytest.raises(NoDialogue, match=told):
-        may_send("127.0.0.1", "a@b.example", "c@d.example", port=server(greeting), timeout=5)
+        may_send("127.0.0.1", ("a@b.example",), "c@d.example", port=server(greeting), timeout=5)
 
 
 def test_a_silent_server_costs_no_more_than_the_time_limit():
     listener = socket.create_server(("127.0.0.1", 0))
     with listener, pytest.raises(NoDialogue, match="no answer"):
-        may_send("127.0.0.1", "a@b.example", "c@d.example", port=listener.getsockname()[1], timeout=0.3)
+        may_send("127.0.0.1", ("a@b.example",), "c@d.example", port=listener.getsockname()[1], timeout=0.3)
 
 
 def test_no_command_can_smuggle_a_second_one(server):
