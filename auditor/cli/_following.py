@@ -28,6 +28,7 @@ from auditor.runbook.library import NoSuchRunbook
 from auditor.runbook.operator import NoAnswer, Questions
 from auditor.runbook.parse import Malformed
 from auditor.runbook.site import Site
+from auditor.runbook.state import State
 from auditor.runbook.values import NotThatType
 from auditor.transport.inventory import BadInventory
 from auditor.transport.remote import CannotReach
@@ -74,11 +75,7 @@ def engine(asked: Asked, *, beside: bool = False) -> Iterator[Engine]:
     """
     folder = incidents.find(root(), asked.incident)
     with _opened(folder, asked.author(), beside=beside) as incident:
-        if not incident.state.opened:
-            raise NoSuchIncident(
-                f"{folder} holds no incident: it was interrupted while it was opened; open a new one"
-            )
-        state = incident.state
+        state = opened(folder, incident.state)
         book = collect([pin.name for pin in state.runbooks], runbook_folder(), state.hosts)
         worlds = {host: site_of(incident, host) for host in state.hosts or (state.host,)}
         try:
@@ -91,6 +88,15 @@ def engine(asked: Asked, *, beside: bool = False) -> Iterator[Engine]:
         finally:
             for site in worlds.values():
                 site.remote.close()
+
+
+def opened(folder: Path, state: State) -> State:
+    """The same state; raises NoSuchIncident when nobody has opened this incident to its end."""
+    if not state.opened:
+        raise NoSuchIncident(
+            f"{folder} holds no incident: it was interrupted while it was opened; open a new one"
+        )
+    return state
 
 
 @contextmanager
@@ -120,6 +126,14 @@ def site_of(incident: Incident, host: str) -> Site:
     )
 
 
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, CannotLook):
+        return error.detail
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error.args[0] if isinstance(error, KeyError) else error)
+
+
 @contextmanager
 def refusing() -> Iterator[None]:
     """One clear sentence on standard error, and the exit code of design 3."""
@@ -135,12 +149,7 @@ def refusing() -> Iterator[None]:
         say(f"auditor: {escaped(str(error))}", sys.stderr)
         raise SystemExit(Exit.FINDINGS) from None
     except USAGE as error:
-        text = (
-            error.detail
-            if isinstance(error, CannotLook)
-            else str(error.args[0] if isinstance(error, KeyError) else error)
-        )
-        say(f"auditor: {escaped(text)}", sys.stderr)
+        say(f"auditor: {escaped(_sentence(error))}", sys.stderr)
         raise SystemExit(Exit.USAGE) from None
     except KeyboardInterrupt:
         say("\nauditor: interrupted; `auditor incident resume` goes on", sys.stderr)

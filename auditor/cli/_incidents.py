@@ -11,7 +11,7 @@ from auditor.cli._exits import Exit
 from auditor.cli._following import Asked, engine, refusing, root
 from auditor.cli._operator import say
 from auditor.cli._status import lines, told
-from auditor.runbook import consent, incident, proof, signing
+from auditor.runbook import consent, facts, incident, proof, signing
 from auditor.runbook.beside import Beside
 from auditor.runbook.book import collect, key
 from auditor.runbook.clock import SystemClock
@@ -48,13 +48,19 @@ def _open(given: Given) -> int:
 
 
 def _list(_given: Given) -> int:
-    found = [(path.parent, incident.look(path.parent)) for path in sorted(root().glob("INC-*/journal.jsonl"))]
+    found, ended = [], Exit.CLEAN
+    for folder in incident.all_of(root()):
+        try:
+            found.append((folder, incident.look(folder)))
+        except (ValueError, OSError) as error:
+            say(f"auditor: {escaped(str(error))}", sys.stderr)
+            ended = Exit.INCOMPLETE
     for folder, state in sorted(found, key=lambda pair: pair[1].closed is not None):
         how = "closed" if state.closed is not None else "open"
         print(
             f"{folder.name}  {how:6}  {escaped(', '.join(state.hosts) or state.host)}  {escaped(state.title)}"
         )
-    return Exit.CLEAN
+    return ended
 
 
 _ENDS: Final = {Progress.OK: Exit.CLEAN, Progress.FAILED: Exit.FINDINGS}
@@ -145,7 +151,7 @@ def _note_timers(running: Engine) -> None:
 
 def _status(given: Given) -> int:
     folder = incident.find(root(), given["incident"], reading=True)
-    state = incident.look(folder)
+    state = _following.opened(folder, incident.look(folder))
     book = collect([pin.name for pin in state.runbooks], _following.runbook_folder(), state.hosts)
     report = told(folder, state, book, SystemClock().now())
     if given["as_json"]:
@@ -171,7 +177,7 @@ def _answer(given: Given) -> int:
             **desk.book.variables(),
             **{n: v for step in desk.book.steps for n, v in step.questions().items()},
         }
-        value = fitting(asked[name], given["value"]) if name in asked else check("line", given["value"])
+        value = fitting(asked[name], given["value"]) if name in asked else facts.typed(name, given["value"])
         desk.incident.record("values", data={"values": {name: value}})
     return Exit.CLEAN
 

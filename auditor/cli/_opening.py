@@ -20,7 +20,6 @@ from auditor.runbook.incident import Incident, create
 from auditor.runbook.journal import Author
 from auditor.runbook.opening import Occasion, begin, from_finding
 from auditor.runbook.operator import fitting
-from auditor.runbook.values import check
 from auditor.runbook.vocabulary import FACTS
 from auditor.transport.inventory import read_inventory
 from auditor.transport.remote import SshRemote
@@ -162,7 +161,7 @@ def _variables(given: Given, book: Book) -> dict[str, str]:
         if name not in declared and name not in FACTS:
             known = ", ".join(sorted({*declared, *FACTS}))
             raise ValueError(f"--var {name!a}: the runbook knows {known}")
-        found[name] = fitting(declared[name], value) if name in declared else check("line", value)
+        found[name] = fitting(declared[name], value) if name in declared else facts.typed(name, value)
     return found
 
 

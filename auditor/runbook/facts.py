@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from auditor.runbook.display import shown
 from auditor.runbook.values import NotThatType, check
+from auditor.runbook.vocabulary import MTAS
 from auditor.transport.remote import CannotReach, Program, Remote
 
 # The mail program is the one that runs; only where none does, the one that is installed. Two at once is no answer.
@@ -44,6 +46,14 @@ _TYPES: Final[Mapping[str, str]] = {
     "dovecot": "bool",
     "have_credentials": "bool",
 }
+
+
+def typed(name: str, value: str) -> str:
+    """What a person says of a host (`mta@mx2`: of one of several), as blocks and conditions compare it; raises NotThatType."""
+    fact = name.partition("@")[0]
+    if fact == "mta" and value not in MTAS:
+        raise NotThatType(f"{shown(value)} is no mail program of runbooks: {', '.join(MTAS)}")
+    return check(_TYPES.get(fact, "line"), value)
 
 
 def of_host(remote: Remote) -> dict[str, str]:

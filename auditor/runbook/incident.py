@@ -47,18 +47,35 @@ def create(root: Path, clock: Clock) -> Path:
     raise FileExistsError(f"{root} holds 9999 incidents of {year}")
 
 
+def all_of(root: Path) -> list[Path]:
+    """The directories of all incidents, none where nobody has opened one yet; raises OSError where one cannot look."""
+    try:
+        found = sorted(root.iterdir())
+    except FileNotFoundError:
+        return []
+    return [folder for folder in found if folder.name.startswith("INC-") and (folder / NAME).is_file()]
+
+
+def _runs(folder: Path) -> bool:
+    """Whether it is not closed; of one whose journal cannot be read nobody knows that it is."""
+    try:
+        return look(folder).closed is None
+    except ValueError:
+        return True
+
+
 def find(root: Path, name: str | None, *, reading: bool = False) -> Path:
     """The directory of an incident; without a name, of the only one that is not closed.
 
-    For reading the newest will do when all are closed. Raises NoSuchIncident.
+    For reading the newest will do when all are closed. Raises NoSuchIncident and OSError.
     """
     if name is not None:
         for folder in (root / name, Path(name)):
             if (folder / NAME).is_file():
                 return folder
         raise NoSuchIncident(f"there is no incident {name} in {root}")
-    candidates = [path.parent for path in sorted(root.glob(f"INC-*/{NAME}"))]
-    running = [folder for folder in candidates if fold(read(folder / NAME)).closed is None]
+    candidates = all_of(root)
+    running = [folder for folder in candidates if _runs(folder)]
     if len(running) == 1:
         return running[0]
     if not running and candidates and reading:
@@ -71,8 +88,11 @@ def find(root: Path, name: str | None, *, reading: bool = False) -> Path:
 
 
 def look(folder: Path) -> State:
-    """The state of an incident for somebody who only reads; takes no lock."""
-    return fold(read(folder / NAME))
+    """The state of an incident for somebody who only reads; takes no lock. Raises ValueError and OSError."""
+    try:
+        return fold(read(folder / NAME))
+    except ValueError as error:
+        raise ValueError(f"{folder.name}: {error}") from None
 
 
 class Incident:

@@ -135,6 +135,11 @@ def test_open_from_an_alert_finds_the_runbook_that_answers_it(desk):
         (("--runbook", "test", "--host", "mx1.example.org", "--var", "net=everything"), "not a network"),
         (("--runbook", "test", "--host", "mx1.example.org", "--var", "colour=red"), "the runbook knows"),
         (("--runbook", "test", "--host", "mx1.example.org", "--var", "net"), "write NAME=VALUE"),
+        (("--runbook", "test", "--host", "mx1.example.org", "--var", "mta=exim"), "exim4"),
+        (
+            ("--runbook", "test", "--host", "mx1.example.org", "--var", "debian=bookworm"),
+            "not a whole number",
+        ),
         (("--runbook", "test", "--host", "mx1.example.org", "--ssh", "h:port"), "not a port number"),
         (("--runbook", "test", "--host", "mx1.example.org", "-i", "/nowhere.yml"), "no such inventory"),
         (
@@ -230,6 +235,40 @@ def test_notes_answers_skips_and_handover_reach_the_journal(desk):
     assert report["operator"] == "bo"
     assert report["steps"] == {"test/hold": "skipped"}
     assert report["notes"][0]["kind"] == "hypothesis"
+
+
+def test_a_fact_of_the_host_is_corrected_in_words_that_runbooks_know(desk):
+    desk.open()
+    assert desk.incident("answer", "mta", "exim") == 2
+    assert desk.incident("answer", "mta", "exim4") == 0
+    assert desk.incident("answer", "debian", "trixie") == 2
+
+
+def test_an_incident_that_cannot_be_read_is_named_and_hides_no_other(desk):
+    desk.open()
+    broken = desk.folder / "incidents" / "INC-2020-0001"
+    broken.mkdir()
+    (broken / "journal.jsonl").write_text("garbage\n")
+    ran = desk("incident", "list")
+    assert (ran.return_value, "mx1.example.org" in ran.stdout) == (3, True)
+    assert "INC-2020-0001: journal.jsonl: line 1 is no entry" in ran.stderr
+    assert desk.code("incident", "verify", "INC-2020-0001") == 1
+    assert "2 incidents are open" in desk("incident", "status").stderr
+
+
+def test_an_incident_whose_journal_is_empty_is_no_incident(desk):
+    desk.open()
+    next((desk.folder / "incidents").glob("INC-*/journal.jsonl")).write_bytes(b"")
+    ran = desk("incident", "status")
+    assert (ran.exception.code, "interrupted while it was opened" in ran.stderr) == (2, True)
+
+
+def test_a_file_where_incidents_should_be_is_told_and_not_an_empty_list(desk):
+    (desk.folder / "incidents").write_text("")
+    for words in (("list",), ("open", "test", "--host", "mx1.example.org")):
+        ran = desk("incident", *words)
+        assert (ran.exception.code, "Errno" in ran.stderr) == (2, False)
+        assert str(desk.folder / "incidents") in "".join(ran.stderr.split())
 
 
 def test_verify_names_the_line_that_was_changed(desk):
