@@ -65,6 +65,9 @@ def _fix(given: Given) -> int:
     changes = compare(start.results, after.results)
     loop.record.finished(changes, _now())
     print(render.outcome_as_text(changes, loop.ran), end="")
+    if told := render.told_as_text(loop.ran):
+        loop.record.keep("left-to-you.txt", told)
+        print(f"\n{told}", end="")
     print(f"auditor: the record of this fix is in {loop.record.folder}", file=sys.stderr)
     return _exit_of(changes, after, allow_unknown=given["allow_unknown"])
 

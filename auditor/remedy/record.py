@@ -130,4 +130,5 @@ def _as_json(ran: Ran) -> Mapping[str, object]:
         "changed": dict(ran.changed),
         "ended": dict(ran.ended),
         "failures": list(ran.failures),
+        "told": [asdict(told) for told in ran.told],
     }

@@ -117,3 +117,15 @@ def outcome_as_text(changes: Iterable[Change], ran: Iterable[Ran]) -> str:
             f"{change.outcome.value:<11} {now.check} on {visible(now.subject)}: {visible(now.summary)}{why}"
         )
     return "\n".join(lines) + "\n"
+
+
+def told_as_text(ran: Iterable[Ran]) -> str:
+    """What the playbooks leave to a person, each message once, in lines that can be copied. Empty when there is none."""
+    said: dict[tuple[str, ...], dict[str, None]] = {}
+    for run in ran:
+        for told in run.told:
+            said.setdefault(told.lines, {})[f"{run.playbook} on {told.host}"] = None
+    lines = [
+        line for text, who in said.items() for line in ("", f"{', '.join(who)} says:", *map(visible, text))
+    ]
+    return "\n".join(["Left to you:", *lines]) + "\n" if lines else ""

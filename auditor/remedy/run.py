@@ -17,6 +17,20 @@ ENVIRONMENT = {
 }
 MAX_MESSAGE = 500
 """Characters of a failure that are kept; the rest is in Ansible's own output."""
+MAX_LINES = 500
+"""Lines of one message to a person that are kept, each of MAX_LINE characters: a DKIM record is one line."""
+MAX_LINE = 2000
+TELLS = ("ansible.builtin.debug", "debug")
+"""What our playbooks tell a person, they tell by this: records to publish, a line for the keeper of the backup."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a playbook cannot do itself, in words for a person. Without secrets: those tasks are no_log."""
+
+    host: str
+    task: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +48,7 @@ class Ran:
     """Host -> where it was left: done, failed, cut off, not begun."""
     failures: tuple[str, ...] = ()
     """Host and message of each task that failed and was not rescued."""
+    told: tuple[Told, ...] = ()
 
     finished: bool = True
     """Ansible itself told how it ended; False after a lost connection or a killed process."""
@@ -55,6 +70,7 @@ class _Listener:
         self.finished = False
         self.unreachable = False
         self.failures: list[str] = []
+        self.told: list[Told] = []
         self.changed: dict[str, int] = {}
 
     def event(self, event: Mapping[str, Any]) -> bool:
@@ -67,6 +83,8 @@ class _Listener:
             case "runner_on_start" if (host := str(data.get("host"))) not in self.begun:
                 self.begun.append(host)
                 self._at(host)
+            case "runner_on_ok" if data.get("task_action") in TELLS and (told := _told(data)):
+                self.told.append(told)
             case "runner_on_failed" if not data.get("ignore_errors"):
                 self.failures.append(_failure(data))
             case "runner_on_unreachable":
@@ -103,6 +121,15 @@ def _failure(data: Mapping[str, Any]) -> str:
     if not isinstance(message, str):
         message = repr(message)
     return f"{data.get('host', '?')}: {data.get('task', '?')}: {message}"[:MAX_MESSAGE]
+
+
+def _told(data: Mapping[str, Any]) -> Told | None:
+    message = (data.get("res") or {}).get("msg")
+    texts = message if isinstance(message, list) else [message]
+    lines = [line[:MAX_LINE] for text in texts if isinstance(text, str) for line in text.splitlines()]
+    if not lines:
+        return None
+    return Told(host=str(data.get("host")), task=str(data.get("task")), lines=tuple(lines[:MAX_LINES]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,5 +176,6 @@ class Runner:
             changed=listener.changed,
             ended={host: listener.ended(host) for host in step.hosts},
             finished=listener.finished and not listener.unreachable,
+            told=tuple(listener.told),
             failures=tuple(listener.failures) or (() if runner.rc == 0 else (listener.last[:MAX_MESSAGE],)),
         )

@@ -55,6 +55,16 @@ def sts_record(domain: str, policy_id: str) -> dict[str, Any]:
     return record | {"keep": r"^v=STSv1;\s*id=(?!auditor)[A-Za-z0-9]{1,32}\s*;?\s*$"}
 
 
+def records_to_publish(printed: dict[str, Any]) -> list[str]:
+    """What somebody has to do where no server takes updates from here: the records in both forms, ready to be copied."""
+    return [
+        "Publish these records at whoever keeps the zone (your DNS provider):",
+        *printed["zone"].splitlines(),
+        "The same for octoDNS:",
+        *printed["octodns"].splitlines(),
+    ]
+
+
 def sts_instructions(policy: dict[str, Any]) -> list[str]:
     """What somebody with a web server has to do before the record may be published."""
     host = f"mta-sts.{policy['domain']}"
@@ -156,6 +166,7 @@ class FilterModule:
             "tls_rpt_record": tls_rpt_record,
             "silent_records": silent_records,
             "sts_record": sts_record,
+            "records_to_publish": records_to_publish,
             "sts_instructions": sts_instructions,
             "dane_hosts": dane_hosts,
             "tlsa_records": tlsa_records,

@@ -123,6 +123,26 @@ def test_a_yes_at_the_question_applies_what_was_shown(here, monkeypatch):
     assert here.greeting.exists()
 
 
+def test_what_a_playbook_left_to_a_person_stands_at_the_end_and_in_the_record(here):
+    with (here.folder / "playbooks/close-relay.yml").open("a", encoding="utf-8") as play:
+        play.write(
+            "    - name: Print the record\n      ansible.builtin.debug: {msg: ['Publish:', mx1 IN A 192.0.2.1]}\n"
+            "      tags: [relay-closed]\n"
+        )
+    here.scans += [found(Status.FAILED), found(Status.FAILED)]
+
+    done = fix("--yes")
+
+    words = "Left to you:\n\nclose-relay on mx1 says:\nPublish:\nmx1 IN A 192.0.2.1\n"
+    assert done.stdout.endswith(f"still open  relay-closed on mx1: as seen\n\n{words}")
+    (folder,) = (here.folder / "fixes").iterdir()
+    assert (folder / "left-to-you.txt").read_text(encoding="utf-8") == words
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    assert record["runs"][0]["told"] == [
+        {"host": "mx1", "task": "Print the record", "lines": ["Publish:", "mx1 IN A 192.0.2.1"]}
+    ]
+
+
 def test_the_record_holds_both_scans_and_the_outcome(here):
     here.scans += [found(Status.FAILED), found(Status.PASSED)]
     fix("--yes")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.admin import Admin
+from tests.lab.admin import OUTSIDE, Admin
 from tests.lab.laboratory import Lab
 from tests.lab.net import Station
 from tests.lab.test_playbooks import Ansible
@@ -272,6 +272,23 @@ def test_without_a_name_server_what_is_missing_is_printed_and_nothing_that_is_th
     assert f'other.example. 3600 IN TXT "v=spf1 mx ip4:{ansible.host.v4} ip6:{ansible.host.v6} -all"' in told
     assert "# other.example.yaml" in told
     assert f"# {ZONE}.yaml" not in told, "what is published already need not be told"
+
+    words = ("other.example", "-i", ansible.inventory.name, "--outside-only", *OUTSIDE)
+    only = ("--only", "spf-single-valid-record", "--only", "tls-rpt-published")
+    done = Admin(lab=lab, folder=ansible.home).auditor("fix", *words, *only, "--yes")
+    assert done.returncode == 1, done.stdout + done.stderr
+    [record] = (ansible.home / "fixes").glob("FIX-*/record.json")
+    lines = {
+        line
+        for ran in json.loads(record.read_text("utf-8"))["runs"]
+        for t in ran["told"]
+        for line in t["lines"]
+    }
+    left = done.stdout.partition("Left to you:\n")[2]
+    for kind, value in (("", "v=spf1 mx ip4:"), ("_smtp._tls.", "v=TLSRPTv1; ")):
+        [line] = [one for one in lines if one.startswith(f'{kind}other.example. 3600 IN TXT "{value}')]
+        assert line in left.splitlines()
+    assert record.with_name("left-to-you.txt").read_text("utf-8").endswith(left)
 
 
 def test_a_wrong_key_changes_nothing_and_is_named_in_one_sentence(lab: Lab, ansible: Ansible):

@@ -6,8 +6,8 @@ import subprocess
 from auditor.model import Severity, Status
 from auditor.remedy.compare import Change, Outcome
 from auditor.remedy.plan import Plan, Step
-from auditor.remedy.render import outcome_as_text, plan_as_json, plan_as_sh, plan_as_text
-from auditor.remedy.run import Ran
+from auditor.remedy.render import outcome_as_text, plan_as_json, plan_as_sh, plan_as_text, told_as_text
+from auditor.remedy.run import Ran, Told
 from auditor.remedy.scanned import Result
 
 
@@ -127,3 +127,29 @@ def test_what_could_not_be_judged_before_is_not_called_worse():
         "now open    dmarc-policy-enforced on example.org: DMARC asks for nothing (p=none)"
         " (there was nothing to judge before)\n"
     )
+
+
+def ran(*told):
+    return Ran(
+        playbook="dkim-signing", hosts=("mx1",), check_mode=False, status="successful", changed={}, told=told
+    )
+
+
+def test_what_is_left_to_a_person_can_be_copied_and_is_said_once():
+    record = ("Publish:", '_dmarc.example.org. 3600 IN TXT "v=DMARC1; p=none"')
+    same = [Told(host=host, task="Print", lines=record) for host in ("mx1", "mx2", "mx1")]
+
+    assert told_as_text([ran(*same), ran(Told(host="mx1", task="Say", lines=("red \x1b[31m",)))]) == (
+        "Left to you:\n"
+        "\n"
+        "dkim-signing on mx1, dkim-signing on mx2 says:\n"
+        "Publish:\n"
+        '_dmarc.example.org. 3600 IN TXT "v=DMARC1; p=none"\n'
+        "\n"
+        "dkim-signing on mx1 says:\n"
+        "red \\x1b[31m\n"
+    )
+
+
+def test_nothing_is_left_to_a_person_where_nothing_was_said():
+    assert told_as_text([ran()]) == ""

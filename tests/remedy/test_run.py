@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auditor.remedy.plan import Step
-from auditor.remedy.run import Runner, _Listener
+from auditor.remedy.run import MAX_LINE, MAX_LINES, Runner, Told, _Listener
 
 PLAY = """\
 - name: Write a greeting
@@ -22,6 +22,19 @@ PLAY = """\
       ansible.builtin.fail:
         msg: "cannot be done here"
       tags: [break]
+    - name: Tell
+      ansible.builtin.debug:
+        msg: ["Publish:", "{{ 'a 3600 IN A 192.0.2.1\\nb 3600 IN A 192.0.2.2' }}"]
+      tags: [tell]
+    - name: Keep to itself
+      ansible.builtin.debug:
+        msg: "the secret is {{ whom | default('hunter2') }}"
+      no_log: true
+      tags: [tell]
+    - name: Have nothing to say
+      ansible.builtin.debug:
+        msg: ""
+      tags: [tell]
 """
 
 
@@ -75,6 +88,33 @@ def test_a_failure_is_told_with_host_task_and_message(here):
 
     assert not ran.good
     assert ran.failures == ("me: Break: cannot be done here",)
+
+
+def test_what_a_playbook_tells_a_person_is_kept_line_by_line_and_what_it_does_not_log_is_not(here):
+    runner, _, _ = here
+
+    ran = runner.run(step("tell"), check_mode=False)
+
+    assert ran.told == (
+        Told(
+            host="me",
+            task="Tell",
+            lines=("Publish:", "a 3600 IN A 192.0.2.1", "b 3600 IN A 192.0.2.2"),
+        ),
+    )
+
+
+def test_a_host_cannot_fill_the_record_by_what_it_has_a_playbook_say():
+    flood = {
+        "task_action": "debug",
+        "host": "mx1",
+        "task": "t",
+        "res": {"msg": "x" * 10_000 + "\ny" * 10_000},
+    }
+    listener, _ = listening({"event": "runner_on_ok", "event_data": flood})
+
+    (told,) = listener.told
+    assert (len(told.lines), len(told.lines[0])) == (MAX_LINES, MAX_LINE)
 
 
 def test_ansible_runner_leaves_no_files_behind(here, tmp_path, monkeypatch):
