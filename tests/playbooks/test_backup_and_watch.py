@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import ssl
 import subprocess
 from pathlib import Path
@@ -88,6 +89,45 @@ def test_what_fits_is_restored_smallest_first_and_nothing_at_all_is_a_failure(tm
     assert backup.affordable([str(large), str(small)], 50_000) == [str(small)]
     with pytest.raises(backup.Failed, match="no room"):
         backup.affordable([str(large)], 10)
+
+
+class Kept(backup.Restic):
+    """A restic that keeps what is below a folder, and brings back all of it but the files named `lost`, and says so."""
+
+    def __init__(self, folder: Path, *lost: str) -> None:
+        self.folder, self.lost, self.host = folder, lost, ["--host", "mx1"]
+
+    def try_(self, *words: str) -> subprocess.CompletedProcess[str]:
+        out, files = "", [path for path in self.folder.rglob("*") if path.is_file()]
+        match words[0]:
+            case "snapshots":
+                out = json.dumps([{"id": "0123abcd", "time": "2026-11-22", "paths": [str(self.folder)]}])
+            case "ls":
+                nodes = [{"struct_type": "snapshot"}, *({"type": "file", "path": str(path)} for path in files)]
+                out = "".join(json.dumps(node) + "\n" for node in nodes)
+            case "restore":
+                for path in (one for one in files if one.name not in self.lost):
+                    copy = Path(words[3] + str(path))
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(path, copy)
+        code = int(words[0] == "restore" and bool(self.lost))
+        return subprocess.CompletedProcess(words, code, out, "Fatal: There were 5 errors\n" * code)
+
+
+def test_a_rehearsal_from_which_a_file_is_missing_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(backup, "STATE", tmp_path / "state")
+    monkeypatch.setattr(backup, "OWN", tmp_path / "state" / "backup")
+    (tmp_path / "state" / "backup").mkdir(parents=True)
+    mail = tmp_path / "mail"
+    mail.mkdir()
+    for name in ("dear", "other"):
+        (mail / name).write_text(name)
+    settings = {"scratch": str(tmp_path), "rehearsal_bytes": 1_000_000}
+    with pytest.raises(backup.Failed, match=f"1 files did not come back, one of them {mail}/dear: Fatal"):
+        backup.rehearse(Kept(mail, "dear"), settings)
+    assert not (tmp_path / "state" / "restore-rehearsed").exists()
+    assert "2 files came back equal" in backup.rehearse(Kept(mail), settings)
+    assert (tmp_path / "state" / "restore-rehearsed").exists()
 
 
 class Place:
@@ -189,6 +229,7 @@ def test_a_queue_that_cannot_be_listed_is_a_problem_and_no_empty_queue(monkeypat
 
 
 def test_a_certificate_that_ends_soon_is_told_with_its_days(monkeypatch: pytest.MonkeyPatch):
+    days_of = watch.days_of
     monkeypatch.setattr(watch, "greeted", lambda *_: b"certificate")
     monkeypatch.setattr(watch, "days_of", lambda _: (5, 90))
     settings = {"host": "mx1", "doors": [{"address": "127.0.0.1", "port": 25}], "certificate_days": 14}
@@ -196,6 +237,11 @@ def test_a_certificate_that_ends_soon_is_told_with_its_days(monkeypatch: pytest.
         "the certificate of port 25 at 127.0.0.1 expires in 5 days"
     ]
     assert list(watch.doors(settings | {"certificate_days": 5})) == []
+    monkeypatch.setattr(watch, "greeted", lambda *_: b"no certificate")
+    monkeypatch.setattr(watch, "days_of", days_of)
+    assert [text for _, text in watch.doors(settings)] == [
+        "the certificate of port 25 at 127.0.0.1 cannot be read"
+    ], "and whatever else is looked at is looked at"
     monkeypatch.setattr(watch, "days_of", lambda _: (0, 0))
     assert list(watch.doors(settings)) == [], "Exim makes itself one for the hour"
 

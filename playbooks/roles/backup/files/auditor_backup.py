@@ -186,8 +186,11 @@ def rehearse(restic: Restic, settings: dict[str, Any]) -> str:
         done = restic.try_("restore", newest["id"], "--target", scratch, *includes)
         seconds = time.monotonic() - begun
         same, moved, bad, size = compared(Path(scratch), newest_change=taken)
+        missing = [path for path in files_of(restic, newest["id"], chosen) if not os.path.lexists(scratch + path)]
         if done.returncode and not same:
             raise Failed(f"restic restore: {complaint(done.stderr)}")
+    if missing:
+        raise Failed(f"{len(missing)} files did not come back, one of them {missing[0]}: {complaint(done.stderr)}")
     if bad or not same:
         raise Failed(f"{bad[0]} came back with other bytes" if bad else "nothing came back that could be compared")
     record = {
@@ -203,6 +206,13 @@ def rehearse(restic: Restic, settings: dict[str, Any]) -> str:
     (OWN / "rehearsal.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     stamp("restore-rehearsed")
     return f"{same} files came back equal, {moved} have changed since, {size / 1e6 / max(seconds, 0.1):.1f} MB/s"
+
+
+def files_of(restic: Restic, snapshot: str, places: list[str]) -> list[str]:
+    """Files that a snapshot holds below these places. Of a name that is no UTF-8, restic tells another."""
+    nodes = (json.loads(line) for line in restic("ls", "--json", snapshot).splitlines())
+    paths = [node["path"] for node in nodes if node.get("type") == "file" and "\ufffd" not in node["path"]]
+    return [path for path in paths if any(path == top or path.startswith(f"{top.rstrip('/')}/") for top in places)]
 
 
 def affordable(paths: list[str], room: int) -> list[str]:

@@ -86,10 +86,13 @@ def doors(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
         where = f"port {door['port']} at {door['address']}"
         try:
             certificate = greeted(door["address"], door["port"], settings["host"])
+            left, life = days_of(certificate) if certificate else (0, 0)
         except (OSError, smtplib.SMTPException, ssl.SSLError) as error:
             yield where, f"{where} does not answer: {error}"
             continue
-        left, life = days_of(certificate) if certificate else (0, 0)
+        except ValueError:
+            yield f"certificate {where}", f"the certificate of {where} cannot be read"
+            continue
         # Exim without a certificate makes one for the hour: nobody has to renew that.
         if left < settings["certificate_days"] < life:
             yield f"certificate {where}", f"the certificate of {where} expires in {left} days"
@@ -140,7 +143,7 @@ def peers(settings: dict[str, Any], named: list[str]) -> Iterator[tuple[str, str
 
 def look(settings: dict[str, Any], named: list[str]) -> Problems:
     found = [*units(settings), *queue(settings), *room(settings), *doors(settings), *backup(settings), *peers(settings, named)]
-    return {key: "".join(char if char.isprintable() else "?" for char in text) for key, text in found}
+    return {key: "".join(char if char.isprintable() else "?" for char in text[:400]) for key, text in found}
 
 
 def news(before: dict[str, Any], now: Problems, at: float, repeat: float) -> tuple[list[str], dict[str, Any]]:
