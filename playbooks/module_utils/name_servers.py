@@ -117,7 +117,8 @@ class Primary:
             told = self.values(record["name"], record["type"], "" if address == self.address else address)
         except OSError as error:
             # A controller without IPv6 cannot ask an IPv6 address, and need not: it is the same server's other address.
-            return None if error.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL) else f"{address}: {error}"
+            elsewhere = ":" in address and error.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL)
+            return None if elsewhere else f"{address}: {error}"
         except dns.exception.DNSException as error:
             return f"{address}: {error}"
         if (record["value"] in told) is not bool(record.get("gone")):

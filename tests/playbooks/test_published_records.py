@@ -1,6 +1,8 @@
 """What a playbook makes of records that are published already, and how it writes them for people and for octoDNS."""
 
+import errno
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -205,3 +207,28 @@ def test_a_zone_file_gets_long_texts_in_pieces_and_what_has_to_go_as_a_remark():
     assert all(len(piece) <= 255 for piece in first.split('"')[1::2])
     assert "".join(first.split('"')[1::2]) == key["value"]
     assert second == "; take away: _25._tcp.mx1.example.org. 3600 IN TLSA 3 1 1 aa"
+
+
+@pytest.fixture
+def primary(monkeypatch):
+    """name_servers' Primary; its neighbour lies in ansible.module_utils."""
+    monkeypatch.setitem(sys.modules, "ansible.module_utils.zone_text", text)
+    spec = importlib.util.spec_from_file_location("name_servers", PLAYBOOKS / "module_utils" / "name_servers.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module.Primary({"address": "192.0.2.53"})
+
+
+@pytest.mark.parametrize(
+    ("address", "lags"),
+    [("198.51.100.53", "198.51.100.53: [Errno 101] Network is unreachable"), ("2001:db8::53", None)],
+)
+def test_a_name_server_without_a_way_to_it_has_not_answered_but_for_an_ipv6_address(
+    primary, monkeypatch, address, lags
+):
+    def unreachable(*_words):
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(primary, "values", unreachable)
+    assert primary._lags(address, {"name": "example.org", "type": "TXT", "value": "x"}) == lags
