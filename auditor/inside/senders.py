@@ -21,7 +21,7 @@ journalctl -q --no-pager -S -24h -o short-unix SYSLOG_FACILITY=2 -t sm-mta -t se
 day=$(date -d '24 hours ago' '+%Y-%m-%d %H:%M:%S') since=$(date -d "$1" '+%Y-%m-%d %H:%M:%S')
 cat /var/log/exim4/mainlog.1 /var/log/exim4/mainlog 2>/dev/null |
   awk -v day="$day" -v since="$since" '$1 " " $2 >= day { print "mail-lines" } $1 " " $2 >= since && $4 == "<=" { for (i = 5; i <= NF; i++) if ($i ~ /^A=[^:]*:/) print $i }'
-} | sort | uniq -c | sort -rn | head -n 50"""
+} | sort | uniq -c | sort -rn | awk 'NR <= 50 || /mail-lines$/'"""
 """Takes the time to count from, as date(1) and journalctl(1) both read it: `24 hours ago`."""
 
 SENT = Command(

@@ -184,7 +184,22 @@ def test_the_limit_of_an_hour_is_that_of_the_inventory_unless_the_runbook_says_a
     assert PROBES["outbound.quiet"](generous).result is Progress.OK
 
 
-TOOLS = ("sh", "bash", "cat", "cut", "date", "grep", "sed", "tail", "timeout", "wc")
+TOOLS = (
+    "sh",
+    "awk",
+    "bash",
+    "cat",
+    "cut",
+    "date",
+    "grep",
+    "sed",
+    "seq",
+    "sort",
+    "tail",
+    "timeout",
+    "uniq",
+    "wc",
+)
 
 
 @pytest.fixture
@@ -261,6 +276,15 @@ def test_mail_of_the_time_before_is_no_proof_that_mail_flows(on_host, tmp_path):
         "handed over, but no delivery was logged within 25 s\n",
     )
     assert on_host("mail.flows", {}, sendmail=f"cat >&2; echo '{DELIVERED}' >> {log}", **hosted)[0] == 0
+
+
+def test_on_a_host_with_many_senders_the_log_is_still_seen_and_the_busiest_are_counted(on_host):
+    lines = "seq 1 60 | sed 's/.*/&: client=a[192.0.2.1], sasl_method=PLAIN, sasl_username=user&/'"
+    log = f"case $* in *PRIORITY=6*) echo any;; *short-unix*) ;; *) {lines}; {lines}; echo 'Q: client=a[192.0.2.1], sasl_username=bo';; esac"
+    code, counted = on_host("outbound.quiet", {}, journalctl=log)
+    rows = counted.splitlines()
+    assert (code, len(rows), rows[-1].split()) == (0, 51, ["1", "mail-lines"])
+    assert all(row.split()[0] == "2" for row in rows[:-1])
 
 
 def test_a_new_login_is_a_new_login():
