@@ -11,6 +11,9 @@ LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HISTF
 export LC_ALL PATH HISTFILE
 """
 
+_TAR: Final = "tar --numeric-owner --atime-preserve=system"
+"""When a file was last read is evidence as well, so reading it here must not change that."""
+
 
 class Item(Struct, frozen=True, kw_only=True):
     """One command whose output is evidence. Only reads; writes nothing but its output."""
@@ -61,7 +64,8 @@ _VOLATILE: Final = (
         mtas=("postfix",),
         text="postqueue -j; qshape deferred 2>/dev/null; qshape -s hold 2>/dev/null; postconf -n; postconf -M; exit 0",
     ),
-    Item(name="mail-live-exim4", mtas=("exim4",), text="exiwhat 2>&1; exim4 -bp; exim4 -bP; exit 0"),
+    # No exiwhat: it has every Exim process write into the spool. `ps` shows what each is about.
+    Item(name="mail-live-exim4", mtas=("exim4",), text="exim4 -bp; exim4 -bP; exit 0"),
     Item(
         name="mail-live-opensmtpd",
         mtas=("opensmtpd",),
@@ -91,7 +95,7 @@ _LOGS: Final = (
     Item(
         name="var-log",
         ending=".tar",
-        text="tar --numeric-owner --acls --xattrs -C / -cpf - var/log",
+        text=f"{_TAR} --acls --xattrs -C / -cpf - var/log",
         essential=True,
     ),
 )
@@ -104,7 +108,7 @@ _CONFIGURATION: Final = (
         "etc/opendkim.conf etc/rspamd etc/mailname etc/default etc/systemd/system etc/resolv.conf etc/hosts; do\n"
         '  if [ -e "$path" ]; then set -- "$@" "$path"; fi\ndone\n'
         # Private keys stay where they are: whoever reads the evidence later must not be able to sign as the host.
-        "tar --numeric-owner --acls --xattrs --exclude='*.key' --exclude='*.private' --exclude='*private*' -cpf - \"$@\"",
+        f"{_TAR} --acls --xattrs --exclude='*.key' --exclude='*.private' --exclude='*private*' -cpf - \"$@\"",
     ),
 )
 _QUEUE: Final = (
@@ -117,7 +121,7 @@ _QUEUE: Final = (
         "var/spool/postfix/defer var/spool/exim4 var/spool/smtpd var/spool/mqueue var/spool/mqueue-client; do\n"
         '  if [ -d "$path" ]; then set -- "$@" "$path"; fi\ndone\n'
         'if [ $# -eq 0 ]; then echo "no queue found" >&2; exit 2; fi\n'
-        'tar --numeric-owner --acls --xattrs -cpf - "$@"',
+        f'{_TAR} --acls --xattrs -cpf - "$@"',
     ),
 )
 _PERSISTENCE: Final = (
@@ -127,7 +131,8 @@ _PERSISTENCE: Final = (
         text="cd / || exit 2\nset --\nfor path in etc/cron* etc/systemd etc/init.d etc/rc.local etc/pam.d etc/ld.so.preload etc/ld.so.conf.d "
         "etc/passwd etc/group etc/sudoers etc/sudoers.d etc/ssh/sshd_config etc/ssh/sshd_config.d etc/profile etc/profile.d "
         "var/spool/cron root/.ssh/authorized_keys root/.bashrc root/.profile home/*/.ssh/authorized_keys home/*/.bashrc "
-        'home/*/.forward; do\n  if [ -e "$path" ]; then set -- "$@" "$path"; fi\ndone\ntar --numeric-owner -cpf - "$@"',
+        'home/*/.forward; do\n  if [ -e "$path" ]; then set -- "$@" "$path"; fi\ndone\n'
+        f'{_TAR} -cpf - "$@"',
     ),
     Item(
         name="timers",

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 
+from auditor.runbook.items import PROLOGUE, of_set
 from tests.lab.fixtures import COMBINATIONS
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
@@ -306,27 +307,100 @@ def test_the_fourth_message_of_an_account_that_may_send_three_has_to_wait(
     assert configuration(host) == before
 
 
-@TRIAL
+WROTE: Final = (
+    "find / -xdev -cnewer /run/before ! -path '/var/log/*' ! -path '/var/spool/*' ! -path '/run*'\n"
+    "find /var/spool -xdev -cnewer /run/before -type f ! -path '/var/spool/postfix/pid/*'"
+)
+"""What is on the disk. A login is noted in the logs, Postfix locks what it starts, and mail programs touch the directories of their queues at any time."""
+SEEN_LAST: Final = "/etc/systemd/system/odd.txt"
+"""A file that only an archive reads: the time of its last access shows whether that was noticed."""
+
+
+def preserve(ansible: Ansible, store: Path, *arguments: str) -> tuple[str, Path, dict[str, dict[str, Any]]]:
+    """What the play said, where the evidence is, and the items of its manifest by name."""
+    directory = f"preserve_evidence_directory={store}"
+    output, _ = ansible.run("preserve-evidence", "-e", directory, *arguments, check=False)
+    (manifest,) = store.glob(f"incident/{ansible.host.name}/*/manifest.json")
+    return output, manifest.parent, {one["name"]: one for one in json.loads(manifest.read_text())}
+
+
 @pytest.mark.parametrize(("release", "mta"), ONE_OF_EACH)
 def test_evidence_is_kept_here_with_its_hashes_and_the_suspect_host_is_not_written_on(
     place: Place, tmp_path: Path, release: str, mta: str
 ):
     host, ansible = place(release, mta)
     hand_in(host, "evidence")
-    host.sh("sleep 3; touch /run/before")
-    ansible.run("preserve-evidence", "-e", f"preserve_evidence_directory={tmp_path}")
-    written = host.sh(
-        "find /etc /home /opt /root /srv /usr /var/lib /var/backups -xdev -newer /run/before -type f"
-    )
-    assert written == ""
-    (manifest,) = tmp_path.glob(f"incident/{host.name}/*/manifest.json")
-    items = {one["name"]: one for one in json.loads(manifest.read_text())}
+    host.login("sudo true", user="admin")  # sudo notes the first time of all in the admin's home
+    host.sh(f"echo odd > {SEEN_LAST}; touch -a -d '-3 days' {SEEN_LAST}")
+    host.sh("cp /bin/sleep /tmp/implant; /tmp/implant 300 > /dev/null 2>&1 & sleep 0.2; rm /tmp/implant")
+    pending = "/var/backups/auditor/pending.json"
+    host.sh(f'mkdir -p {Path(pending).parent}; echo \'{{"a change": "cut in two"}}\' > {pending}; sleep 3')
+    accessed = host.sh(f"stat -c %x {SEEN_LAST}; touch /run/before; sleep 0.1").splitlines()[0]
+    try:
+        output, store, items = preserve(
+            ansible, tmp_path, *(("-e", "ansible_user=admin") if mta == "exim4" else ())
+        )
+        assert host.sh(WROTE) == ""
+        assert host.sh(f"stat -c %x {SEEN_LAST}").strip() == accessed
+    finally:
+        host.sh(f"rm -f {pending} {SEEN_LAST}")
+    denied = (
+        {"kernel.txt"} if host.login("dmesg", user="root").returncode else set()
+    )  # as the machine of the tests allows
+    assert {name for name, one in items.items() if one["state"] not in {"kept", "absent"}} == denied, output
+    assert f"failed={len(denied)}" in output
     for name, one in items.items():
-        data = (manifest.parent / name).read_bytes()
-        assert (len(data), hashlib.sha256(data).hexdigest()) == (one["bytes"], one["sha256"])
-    assert list(items)[:2] == ["clock.txt", "network.txt"], "what goes first is taken first"
-    with tarfile.open(manifest.parent / "mail.tar") as kept:
+        if one["state"] == "kept":
+            data = (store / name).read_bytes()
+            assert (len(data), hashlib.sha256(data).hexdigest()) == (one["bytes"], one["sha256"])
+    assert list(items)[:3] == ["clock.txt", "uptime.txt", "sockets.txt"], "what goes first is taken first"
+    with tarfile.open(store / "configuration.tar") as kept:
         assert any(name.startswith(CONFIGURATION[mta].lstrip("/")) for name in kept.getnames())
+        assert not [name for name in kept.getnames() if name.endswith(".key")]
+    with tarfile.open(store / "deleted-programs.tar") as kept:
+        assert {member.size for member in kept.getmembers()} == {int(host.sh("stat -c %s /bin/sleep"))}
+
+
+@pytest.mark.parametrize(("release", "mta"), ONE_OF_EACH)
+def test_no_command_of_the_evidence_of_a_runbook_writes_on_the_host(place: Place, release: str, mta: str):
+    host, _ = place(release, mta)
+    host.sh(f"echo odd > {SEEN_LAST}; touch -a -d '-3 days' {SEEN_LAST}")
+    accessed = host.sh(f"stat -c %x {SEEN_LAST}")
+    wrote = {}
+    for item in of_set("host-full", mta):
+        host.sh("touch /run/before; sleep 0.02")
+        host.run(["sh", "-c", PROLOGUE + item.text])
+        wrote[item.name] = host.sh(WROTE)
+    assert {name: found for name, found in wrote.items() if found} == {}
+    assert host.sh(f"stat -c %x {SEEN_LAST}; rm {SEEN_LAST}") == accessed
+
+
+def test_what_could_not_be_read_is_named_and_everything_else_is_kept(place: Place, tmp_path: Path):
+    host, ansible = place("trixie", "exim4")
+    host.write(
+        "/run/half",
+        "#!/bin/sh\necho half of the journal\necho 'journal: cannot go on' >&2\nexit 3\n",
+        mode=0o755,
+    )
+    host.sh("mv /usr/bin/ss /usr/bin/ss.away; mount --bind /run/half /usr/bin/journalctl")
+    try:
+        output, store, items = preserve(ansible, tmp_path, "-e", "preserve_evidence_limit=1")
+    finally:
+        host.sh("umount /usr/bin/journalctl; mv /usr/bin/ss.away /usr/bin/ss")
+    flat = " ".join(output.split())
+    assert "failed=1" in flat
+    assert (items["sockets.txt"]["state"], items["sockets.txt"]["exit"]) == ("failed", 127)
+    assert "NOT WHOLE: sockets.txt: exit 127, sh: 1: ss: not found." in flat
+    assert (items["journal.export"]["state"], items["journal.export"]["exit"]) == ("failed", 3)
+    assert (store / "journal.export").read_text() == "half of the journal\n", "half is more than nothing"
+    assert "NOT WHOLE: journal.export: exit 3, journal: cannot go on." in flat
+    assert items["files.txt"]["state"] == "cut"
+    assert (store / "files.txt").stat().st_size == 1024 * 1024
+    assert items["queue-postfix.json"]["state"] == "absent"
+    assert "Programs that are not on this host:" in flat
+    assert {
+        items[name]["state"] for name in ("clock.txt", "processes.txt", "queue-exim.txt", "packages.txt")
+    } == {"kept"}
 
 
 NOTE: Final = """
