@@ -22,6 +22,7 @@ from tests.lab.follower import Follower
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.profile import LOGIN, PASSWORD
+from tests.lab.submitting import submission
 from tests.lab.watching import CANARY, Box, listener, session, unit_of, wait_for
 
 pytestmark = pytest.mark.lab
@@ -51,13 +52,9 @@ def postfix_queue(host: Host) -> list[dict[str, str]]:
 @contextlib.contextmanager
 def logged_in(lab: Lab, host: Host) -> Iterator[smtplib.SMTP_SSL]:
     """Alice's submission session."""
-    context = ssl.create_default_context(cadata=lab.authority.pem)
-    context.check_hostname = False
-    with lab.vantage.entered():
-        smtp = smtplib.SMTP_SSL(host.v4, 465, "vantage.example", context=context, timeout=20)
-        with contextlib.closing(smtp):
-            assert smtp.login(LOGIN, PASSWORD)[0] == 235
-            yield smtp
+    with submission(lab, host) as smtp:
+        assert smtp.login(LOGIN, PASSWORD)[0] == 235
+        yield smtp
 
 
 def send(smtp: smtplib.SMTP, host: Host) -> None:

@@ -2,32 +2,23 @@
 
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import pytest
 
 from tests.lab.authority import Authority
+from tests.playbooks.on_host import loaded
 
-FOLDER = Path(__file__).parents[2] / "playbooks" / "module_utils"
 V4, V6 = "port 25 at 198.51.100.10", "port 25 at 2001:db8:100::10"
 
 
 @pytest.fixture(scope="module")
 def dialogue():
-    """mail_dialogue as a module on a host sees it: its neighbours lie in ansible.module_utils."""
-    loaded = {}
-    for name in ("mail_listeners", "mail_dialogue"):
-        spec = spec_from_file_location(f"ansible.module_utils.{name}", FOLDER / f"{name}.py")
-        loaded[spec.name] = sys.modules[spec.name] = module_from_spec(spec)
-        spec.loader.exec_module(loaded[spec.name])
-    yield loaded["ansible.module_utils.mail_dialogue"]
-    for name in loaded:
-        del sys.modules[name]
+    """mail_dialogue."""
+    with loaded("mail_listeners", "mail_dialogue") as module:
+        yield module
 
 
 def test_a_server_is_busy_when_a_port_answers_nowhere(dialogue):
@@ -83,30 +74,41 @@ def door(serve: Callable[[socket.socket], None]) -> Iterator[int]:
     thread.join(5)
 
 
-def test_a_421_in_clear_words_at_the_port_of_implicit_tls_means_busy_and_not_dead(dialogue, monkeypatch):
-    def rate_limited(client: socket.socket) -> None:
-        client.sendall(b"421 4.3.2 Connection rate limit exceeded.\r\n")
+@pytest.fixture
+def seen_at(dialogue, monkeypatch):
+    """What is seen at a port of implicit TLS, of which `port` stands for the number and the address."""
+
+    def seen_at(serve: Callable[[socket.socket], None]) -> dict[str, bool]:
+        with door(serve) as port:
+            monkeypatch.setattr(dialogue, "SMTPS", port)
+            seen = dialogue._talk("127.0.0.1", port, [])
+        return {line.replace(f"port {port} at 127.0.0.1", "port"): true for line, true in seen.items()}
+
+    return seen_at
+
+
+def in_clear(words: bytes) -> Callable[[socket.socket], None]:
+    def say(client: socket.socket) -> None:
+        client.sendall(words)
         client.recv(4096)
 
-    with door(rate_limited) as port:
-        monkeypatch.setattr(dialogue, "SMTPS", port)
-        seen = dialogue._talk("127.0.0.1", port, [])
-    assert seen == {f"port {port} at 127.0.0.1 greets": False, f"port {port} at 127.0.0.1 is busy": True}
-    assert dialogue.busy(seen)
+    return say
 
 
-def test_a_server_that_speaks_no_tls_at_the_port_of_implicit_tls_is_not_called_busy(dialogue, monkeypatch):
-    def no_tls(client: socket.socket) -> None:
-        client.sendall(b"220 mx.example.org ESMTP\r\n")
-        client.recv(4096)
+@pytest.mark.parametrize(
+    ("words", "seen"),
+    [
+        (b"421 4.3.2 Connection rate limit exceeded.\r\n", {"port greets": False, "port is busy": True}),
+        (b"220 mx.example.org ESMTP\r\n", {"port greets": False}),
+    ],
+)
+def test_clear_words_at_the_port_of_implicit_tls_mean_busy_when_they_are_421_and_only_then(
+    seen_at, words, seen
+):
+    assert seen_at(in_clear(words)) == seen
 
-    with door(no_tls) as port:
-        monkeypatch.setattr(dialogue, "SMTPS", port)
-        seen = dialogue._talk("127.0.0.1", port, [])
-    assert seen == {f"port {port} at 127.0.0.1 greets": False}
 
-
-def test_a_greeting_within_tls_is_read_as_ever(dialogue, monkeypatch, tmp_path):
+def test_a_greeting_within_tls_is_read_as_ever(seen_at, tmp_path):
     authority = Authority()
     credential = authority.issue("mx.example.org")
     (tmp_path / "both.pem").write_text(credential.key + credential.certificate)
@@ -120,8 +122,4 @@ def test_a_greeting_within_tls_is_read_as_ever(dialogue, monkeypatch, tmp_path):
             tls.sendall(b"250-mx.example.org\r\n250 AUTH PLAIN LOGIN\r\n")
             tls.recv(4096)
 
-    with door(greets) as port:
-        monkeypatch.setattr(dialogue, "SMTPS", port)
-        seen = dialogue._talk("127.0.0.1", port, [])
-    where = f"port {port} at 127.0.0.1"
-    assert seen == {f"{where} greets": True, f"{where} speaks SMTP": True, f"{where} lets users log in": True}
+    assert seen_at(greets) == {"port greets": True, "port speaks SMTP": True, "port lets users log in": True}

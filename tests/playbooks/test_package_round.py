@@ -2,27 +2,18 @@
 
 import os
 import subprocess
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "playbooks" / "module_utils"
-NEIGHBOURS = ("mail_listeners", "mail_dialogue", "mail_transaction", "package_round")
+from tests.playbooks.on_host import loaded
 
 
 @pytest.fixture(scope="module")
 def rounds():
-    """package_round as a module on a host sees it: its neighbours lie in ansible.module_utils."""
-    loaded = {}
-    for name in NEIGHBOURS:
-        spec = spec_from_file_location(f"ansible.module_utils.{name}", FOLDER / f"{name}.py")
-        loaded[spec.name] = sys.modules[spec.name] = module_from_spec(spec)
-        spec.loader.exec_module(loaded[spec.name])
-    yield loaded["ansible.module_utils.package_round"]
-    for name in loaded:
-        del sys.modules[name]
+    """package_round."""
+    with loaded("mail_listeners", "mail_dialogue", "mail_transaction", "package_round") as module:
+        yield module
 
 
 @pytest.fixture

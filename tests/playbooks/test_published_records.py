@@ -2,11 +2,12 @@
 
 import errno
 import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.playbooks.on_host import loaded
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 
@@ -210,14 +211,10 @@ def test_a_zone_file_gets_long_texts_in_pieces_and_what_has_to_go_as_a_remark():
 
 
 @pytest.fixture
-def primary(monkeypatch):
-    """name_servers' Primary; its neighbour lies in ansible.module_utils."""
-    monkeypatch.setitem(sys.modules, "ansible.module_utils.zone_text", text)
-    spec = importlib.util.spec_from_file_location("name_servers", PLAYBOOKS / "module_utils" / "name_servers.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module.Primary({"address": "192.0.2.53"})
+def primary():
+    """A primary name server that nobody has asked yet."""
+    with loaded("zone_text", "name_servers") as module:
+        yield module.Primary({"address": "192.0.2.53"})
 
 
 @pytest.mark.parametrize(

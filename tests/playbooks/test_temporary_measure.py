@@ -1,29 +1,21 @@
 """A measure is taken back backwards, on whatever the file says by then."""
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "playbooks" / "module_utils"
-NEIGHBOURS = ("mail_listeners", "mail_dialogue", "mail_transaction", "temporary_measure")
+from tests.playbooks.on_host import loaded
+
 BEFORE = "# ours, keep\nrelayhost = [old.example]\nmynetworks = 127.0.0.0/8\n"
 DURING = "# ours, keep\nrelayhost = [other.example]:25\nmynetworks = 127.0.0.0/8\n"
 
 
 @pytest.fixture(scope="module")
 def measures():
-    """temporary_measure as a module on a host sees it: its neighbours lie in ansible.module_utils."""
-    loaded = {}
-    for name in NEIGHBOURS:
-        spec = spec_from_file_location(f"ansible.module_utils.{name}", FOLDER / f"{name}.py")
-        loaded[spec.name] = sys.modules[spec.name] = module_from_spec(spec)
-        spec.loader.exec_module(loaded[spec.name])
-    yield loaded["ansible.module_utils.temporary_measure"]
-    for name in loaded:
-        del sys.modules[name]
+    """temporary_measure."""
+    with loaded("mail_listeners", "mail_dialogue", "mail_transaction", "temporary_measure") as module:
+        yield module
 
 
 class Refused(Exception):
