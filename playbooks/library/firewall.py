@@ -16,7 +16,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_listeners import listeners
 from ansible.module_utils.mail_transaction import FRAME_SPEC, last_line, run
-from ansible.module_utils.packet_filter import address_set, arm, disarm, families, live_addresses, present, ssh_ports
+from ansible.module_utils.packet_filter import address_set, arm, disarm, families, live_addresses, login, present, ssh_ports
 
 DOCUMENTATION = """
 module: firewall
@@ -152,7 +152,7 @@ def _present(module: AnsibleModule) -> None:
     if loaded.returncode:
         disarm(TIMER)
         module.fail_json(msg=f"No packet filter, nothing was changed: nft refuses the rules: {last_line(loaded.stderr)}")
-    trial = {"tcp": doors.tcp, "udp": doors.udp, "login": os.environ.get("SSH_CONNECTION", ""), "logged_in": live_addresses()}
+    trial = {"tcp": doors.tcp, "udp": doors.udp, "login": login(), "logged_in": live_addresses()}
     TRIAL.write_text(json.dumps(trial), encoding="utf-8")
     module.exit_json(changed=True, trial=True, diff=diff, sentence="The rules hold until the timer ends, or for good when a new login confirms them.")
 
@@ -179,7 +179,7 @@ def _confirmed(module: AnsibleModule) -> None:
         module.exit_json(changed=False, sentence="There is nothing to confirm.")
     if not present(TABLE):
         module.fail_json(msg="The rules are gone: the timer ended before a new login confirmed them; everything is as it was.")
-    if trial["login"] and os.environ.get("SSH_CONNECTION", "") == trial["login"]:
+    if trial["login"] and login() == trial["login"]:
         module.fail_json(msg="Not confirmed: this is the login that made the rules; only a new one proves that they let it in.")
     try:
         _write_down(trial)

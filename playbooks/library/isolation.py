@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.mail_transaction import FRAME_SPEC, last_line, run
-from ansible.module_utils.packet_filter import address_set, arm, disarm, families, live_addresses, present, ssh_ports
+from ansible.module_utils.packet_filter import address_set, arm, disarm, families, live_addresses, login, present, ssh_ports
 
 DOCUMENTATION = """
 module: isolation
@@ -155,7 +155,7 @@ def _apply(module: AnsibleModule) -> None:
     tables = list(TABLES) if params["level"] == "L3" else ["auditor_egress"]
     HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
     record = {"incident": params["incident"], "level": params["level"], "rules": text, "tables": tables, "confirmed": False}
-    record["login"] = os.environ.get("SSH_CONNECTION", "")
+    record["login"] = login()
     STATE.write_text(json.dumps(record), encoding="utf-8")
     module.exit_json(changed=True, diff={"before": held.get("rules", ""), "after": text}, sentence=_status(params["level"], confirmed=False))
 
@@ -175,7 +175,7 @@ def _confirm(module: AnsibleModule) -> None:
         module.fail_json(msg=f"Not confirmed: table {missing[0]} is gone, something removed it; run isolate_state=present again.")
     if held["confirmed"]:
         module.exit_json(changed=False, sentence=_status(held["level"], confirmed=True))
-    if os.environ.get("SSH_CONNECTION", "") == held["login"]:
+    if login() == held["login"]:
         module.fail_json(msg="Not confirmed: this is the login that isolated the host; confirm from a new one, which proves that the rules let it in.")
     if module.check_mode:
         module.exit_json(changed=True, sentence="")

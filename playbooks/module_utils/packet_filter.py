@@ -5,8 +5,32 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from pathlib import Path
 
 from ansible.module_utils.mail_transaction import last_line, run
+
+MOST_ANCESTORS = 64
+
+
+def login(pid: int = 0) -> str:
+    """SSH_CONNECTION of the login that this process descends from, '' for none.
+
+    sudo keeps it out of our environment (sudoers(5), env_reset), not out of that of the shell that called it.
+    """
+    pid = pid or os.getpid()
+    for _ in range(MOST_ANCESTORS):
+        try:
+            told = Path(f"/proc/{pid}/environ").read_bytes()
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        if found := re.search(rb"(?:^|\0)SSH_CONNECTION=([^\0]+)", told):
+            return found[1].decode("ascii", "replace")
+        parent = re.search(r"(?m)^PPid:\s+(\d+)$", status)
+        pid = int(parent[1]) if parent else 0
+        if pid <= 1:
+            return ""
+    return ""
 
 
 def ssh_ports() -> list[int]:
@@ -17,7 +41,7 @@ def ssh_ports() -> list[int]:
 
 def live_addresses() -> list[str]:
     """Where the logins of this moment come from: the play's own, and every other SSH session."""
-    found = [os.environ.get("SSH_CONNECTION", "").split(" ")[0]]
+    found = [login().split(" ")[0]]
     for port in ssh_ports():
         out = run(["ss", "-Htn", "state", "established", f"( sport = :{port} )"]).stdout
         found += [re.sub(r"%\w+", "", row.split()[-1].rsplit(":", 1)[0].strip("[]")) for row in out.splitlines() if row.split()]
