@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.name_servers import PROBLEMS, looked_up
+from ansible.module_utils.name_servers import PROBLEMS, exchangers, looked_up
 
 try:
     import dns.resolver
@@ -26,21 +26,6 @@ RETURN = """
 exchangers: {description: "domain -> names of its MX hosts, the preferred one first", returned: always, type: dict}
 hosts: {description: "name -> addresses, secure, alias and zone", returned: always, type: dict}
 """
-
-MOST = 20
-
-
-def _exchangers(domain: str, resolver: str) -> list[str]:
-    """Without MX the domain's own address takes its mail (RFC 5321 section 5.1), with a null MX nobody does (RFC 7505)."""
-    pairs = []
-    for value in (found := looked_up(domain, "MX", resolver)).values:
-        preference, _, target = value.partition(" ")
-        if name := target.strip().rstrip(".").lower():
-            pairs.append((int(preference), name))
-    if not found.values:
-        return [domain]
-    return [name for _, name in sorted(pairs)][:MOST]
-
 
 def _host(name: str, resolver: str) -> dict[str, Any]:
     """Addresses and TLSA count as secure only when every answer was validated: senders want both (RFC 7672 section 2.2)."""
@@ -68,12 +53,12 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("dnspython"))
     resolver = module.params["resolver"]
     try:
-        exchangers = {domain: _exchangers(domain, resolver) for domain in module.params["domains"]}
-        names = dict.fromkeys(name for found in exchangers.values() for name in found)
+        targets = {domain: exchangers(domain, resolver) for domain in module.params["domains"]}
+        names = dict.fromkeys(name for found in targets.values() for name in found)
         hosts = {name: _host(name, resolver) for name in names}
     except PROBLEMS as error:
         module.fail_json(msg=f"The MX hosts could not be looked up, nothing was changed: {error}")
-    module.exit_json(changed=False, exchangers=exchangers, hosts=hosts)
+    module.exit_json(changed=False, exchangers=targets, hosts=hosts)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ except ImportError:
     PROBLEMS = (OSError,)
 
 SECONDS = 5.0
+MOST_EXCHANGERS = 20
 
 
 class Primary:
@@ -162,6 +163,18 @@ def looked_up(name: str, kind: str, resolver: str = "") -> Said:
         ttl=int(answer.rrset.ttl) if answer.rrset is not None else 0,
         canonical=answer.canonical_name.to_text(omit_final_dot=True),
     )
+
+
+def exchangers(domain: str, resolver: str = "") -> list[str]:
+    """MX hosts, the preferred one first. Without MX the domain itself (RFC 5321 section 5.1), with a null MX none (RFC 7505)."""
+    pairs = []
+    for value in (found := looked_up(domain, "MX", resolver)).values:
+        preference, _, target = value.partition(" ")
+        if name := target.strip().rstrip(".").lower():
+            pairs.append((int(preference), name))
+    if not found.values:
+        return [domain]
+    return [name for _, name in sorted(pairs)][:MOST_EXCHANGERS]
 
 
 def _resolved(name: str, kind: str) -> set[str]:

@@ -1,11 +1,13 @@
 """Isolation on a real host that has a firewall of its own: who still gets in, what stays shut, what a reboot and a rival do."""
 
 import contextlib
+import json
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from auditor.runbook.state import Progress
 from auditor.runbook.world import Outcome
 from tests.lab.admin import Admin
 from tests.lab.follower import Follower
-from tests.lab.incident import Desk
+from tests.lab.incident import Desk, Sink
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.net import Station
@@ -63,26 +65,28 @@ def admin(lab: Lab, host: Host, tmp_path: Path) -> Admin:
     return administrator(lab, host, tmp_path)
 
 
-def administrator(lab: Lab, host: Host, folder: Path) -> Admin:
+def administrator(lab: Lab, host: Host, folder: Path, **said: Any) -> Admin:
+    """`said` is what else the inventory says, and `user` who logs in."""
     admin = Admin(lab=lab, folder=folder)
     networks = [f"{lab.vantage.v4}/32", f"{lab.vantage.v6}/128"]
-    admin.inventory(host, mail_admin_networks=networks)
+    admin.inventory(host, mail_admin_networks=networks, **said)
     return admin
 
 
-def isolate(admin: Admin, state: str, *, level: str = "L3", dead_man: int = 600) -> None:
-    done = admin.playbook(
-        "isolate",
-        *(
-            "-e",
-            f"isolate_level={level}",
-            "-e",
-            f"isolate_state={state}",
-            "-e",
-            f"isolate_dead_man_seconds={dead_man}",
-        ),
+def isolate(admin: Admin, state: str, *, level: str = "L3", dead_man: int = 600, agreed: bool = True) -> None:
+    done = asked(
+        admin,
+        isolate_level=level,
+        isolate_state=state,
+        isolate_dead_man_seconds=dead_man,
+        isolate_owner_agrees=agreed,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def asked(admin: Admin, **variables: object) -> subprocess.CompletedProcess[str]:
+    """The playbook with these variables; its exit code is the caller's."""
+    return admin.playbook("isolate", "-e", json.dumps(variables))
 
 
 def opened(station: Station, host: Host) -> dict[str, list[int]]:
@@ -205,6 +209,44 @@ def test_a_missed_confirmation_opens_ssh_to_all_and_mail_to_nobody(lab: Lab, hos
     isolate(admin, "absent")
     assert opened(lab.attacker, host) == everything()
     assert look("isolation.active").result is Progress.FAILED
+
+
+def test_a_host_that_mail_depends_on_is_shut_in_when_its_owner_agrees_and_confirmed_through_sudo(
+    lab: Lab, host: Host, tmp_path: Path
+):
+    admin, before = administrator(lab, host, tmp_path, user="admin"), host.sh("postconf -n")
+    refused = asked(admin, isolate_level="L3")
+    assert refused.returncode != 0
+    assert (
+        "Refused: mx1.island.example is the last one known to take mail for island.example (no other MX host is published); "
+        "nothing was changed, and isolate_owner_agrees=true isolates it nevertheless."
+    ) in refused.stdout
+    through = f"ssh -i {host.ssh.key} -o UserKnownHostsFile={host.ssh.known_hosts} -W %h:%p admin@{host.v4}"
+    known = f"-o UserKnownHostsFile={host.ssh.known_hosts} -o ProxyCommand='{through}'"
+    admin.inventory(host, user="admin", ansible_ssh_common_args=known, ansible_ssh_args="-o ControlPath=none")
+    assert "Refused: mx1.island.example is the machine that this runs on" in asked(admin).stdout
+    assert "auditor" not in host.sh("nft list tables")
+    assert host.sh("postconf -n") == before, "not even outgoing mail is held"
+
+    lab.zone(
+        "twin.example",
+        ["@ MX 10 mx1.island.example.", "@ MX 20 mx2.twin.example.", "mx2 A 203.0.113.78"],
+    )
+    administrator(
+        lab,
+        host,
+        tmp_path,
+        user="admin",
+        mail_domains=["twin.example"],
+        mail_host_probe_recipients=["postmaster@island.example"],
+    )
+    with Sink(lab, tmp_path, name="mx2", v4="203.0.113.78"):
+        isolate(admin, "present", agreed=False)
+    assert opened(lab.attacker, host) == nothing()
+    isolate(admin, "confirmed")
+    isolate(admin, "absent")
+    assert opened(lab.attacker, host) == everything()
+    assert host.sh("postconf -n") == before
 
 
 def test_an_engine_that_is_killed_goes_on_and_a_rule_set_that_was_reloaded_is_noticed(

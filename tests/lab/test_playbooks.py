@@ -195,7 +195,15 @@ def test_isolation_keeps_the_admin_closes_the_rest_and_opens_ssh_but_not_mail_wh
         return [int(word) for word in done.stdout.split()]
 
     assert open_ports() == [22, 25]
-    ansible.run("isolate", "-e", "isolate_level=L3", "-e", "isolate_dead_man_seconds=8")
+    ansible.run(
+        "isolate",
+        "-e",
+        "isolate_level=L3",
+        "-e",
+        "isolate_dead_man_seconds=8",
+        "-e",
+        "isolate_owner_agrees=true",
+    )
     assert open_ports() == []
     time.sleep(9)
     assert open_ports() == [22], "the dead man opens SSH and never mail"
