@@ -199,6 +199,8 @@ def _approve(given: Given) -> int:
         if step.words.approve is None:
             raise NotPossible(f"step {step.id} needs no approval")
         preview = running.desk.state.previews.get(key(step))
+        if step.words.approve.if_refused and preview is None:
+            raise NotPossible(f"step {step.id} was not refused, so there is nothing to agree to")
         if step.words.preview is not None and preview is None:
             raise NotPossible(
                 f"step {step.id} has shown no list yet: `auditor incident run --step {step.id}` does"

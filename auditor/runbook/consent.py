@@ -1,12 +1,13 @@
 """Previews, approvals and the plain "yes": what must be true before a step may act."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from auditor.runbook.beside import approvals
 from auditor.runbook.book import key
 from auditor.runbook.clock import elapsed
-from auditor.runbook.desk import Desk, NotPossible
+from auditor.runbook.desk import Desk, NotPossible, Refused
 from auditor.runbook.display import escaped
 from auditor.runbook.format import Danger, Kind, Step, Use
 from auditor.runbook.state import Preview
@@ -17,6 +18,7 @@ VALID_FOR: Final = 30 * 60
 _ALONE_WAITS: Final = 20.0
 _SAMPLE: Final = 20
 _MOST_ITEMS: Final = 200_000
+_REFUSED: Final = ".refused"
 
 
 def prepare(desk: Desk, step: Step) -> bytes:
@@ -25,12 +27,32 @@ def prepare(desk: Desk, step: Step) -> bytes:
     Raises NotPossible or NoAnswer; nothing was done then.
     """
     listed = _preview(desk, step) if step.words.preview is not None else b""
-    if step.words.approve is not None:
+    if step.words.approve is not None and not step.words.approve.if_refused:
         _approved(desk, step)
     acts = step.words.danger is not Danger.NONE or step.words.kind in {Kind.COMMAND, Kind.ANSIBLE, Kind.UNDO}
     if acts and not desk.ask.yes(f"{step.id}.run", "Run this step now?"):
         raise NotPossible(f"step {step.id} was not started")
     return listed
+
+
+def overruled(desk: Desk, step: Step, refusal: str) -> Mapping[str, str | int | bool]:
+    """What a playbook that refused is told the second time, once somebody agreed to that very refusal.
+
+    Raises Refused when nobody may agree, or nobody does.
+    """
+    words = step.words.approve
+    if words is None or not words.if_refused:
+        raise Refused(refusal)
+    desk.say(f"  {escaped(refusal)}")
+    kept = desk.incident.store(desk.incident.next_name(step.id, _REFUSED), f"{refusal}\n".encode())
+    known = desk.state.previews.get(key(step))
+    if known is None or known.sha256 != kept.sha256:
+        desk.incident.record("preview", desk.place(step), {"count": 1, "refused": refusal}, (kept,))
+    try:
+        _approved(desk, step)
+    except NotPossible as no:
+        raise Refused(f"{refusal} ({no})") from None
+    return words.if_refused
 
 
 def _preview(desk: Desk, step: Step) -> bytes:
@@ -93,7 +115,11 @@ def approve_beside(desk: Desk, step: Step, preview: Preview | None) -> None:
 
 
 def _bound(preview: Preview | None) -> str:
-    return f" for list {preview.sha256[:16]} of {preview.count}" if preview is not None else ""
+    if preview is None:
+        return ""
+    if preview.file.endswith(_REFUSED):
+        return " nevertheless"
+    return f" for list {preview.sha256[:16]} of {preview.count}"
 
 
 def approve(desk: Desk, step: Step, preview: Preview | None) -> None:

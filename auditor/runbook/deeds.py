@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from auditor.runbook import collecting, messages, shell, waiting
+from auditor.runbook import collecting, consent, messages, shell, waiting
 from auditor.runbook.book import key
 from auditor.runbook.clock import elapsed
 from auditor.runbook.desk import Desk, NotPossible, captured
@@ -177,6 +177,9 @@ def _ansible(desk: Desk, step: Step, given: Given) -> Outcome:
 
 def _play(desk: Desk, step: Step, play: str, args: Mapping[str, str | int | bool], out: str) -> Outcome:
     played = desk.world.play(play, _extra(desk, step, play, args), check_mode=False)
+    if played.refused:
+        more = consent.overruled(desk, step, played.refused)
+        played = desk.world.play(play, _extra(desk, step, play, {**args, **more}), check_mode=False)
     kept = desk.incident.store(out, played.output.encode("utf-8", "backslashreplace"))
     desk.incident.record(
         "step.acted", desk.place(step), {"exit": 0 if played.good else 1, "changed": played.changed}, (kept,)

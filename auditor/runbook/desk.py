@@ -28,6 +28,10 @@ class NotPossible(RuntimeError):
     """A step cannot be done now; one sentence says why. Nothing was done."""
 
 
+class Refused(NotPossible):
+    """A playbook refused, and nobody who may overrule it did. Nothing was done."""
+
+
 @dataclass(slots=True)
 class Desk:
     """One operator at work on one incident."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from auditor.runbook import consent, deeds, leading, verifying
 from auditor.runbook.book import applies, following, key, missing, open_ends, unchanged
-from auditor.runbook.desk import Desk, NotPossible, heading
+from auditor.runbook.desk import Desk, NotPossible, Refused, heading
 from auditor.runbook.display import escaped
 from auditor.runbook.format import Danger, Kind, Option, Step
 from auditor.runbook.state import Progress, StepState
@@ -171,6 +171,7 @@ class Engine:
             running and step.words.kind in {Kind.WAIT, Kind.DECISION}
         ):  # their time counts from the first start
             desk.incident.record("step.start", desk.place(step), start)
+        in_place = key(step) in desk.state.temporaries
         if step.words.temporary is not None and step.words.kind in _MAY_BE_IN_PLACE:
             # Before the act: once it began it may be in place, whatever becomes of it.
             lasts = seconds(step.words.temporary)
@@ -181,6 +182,10 @@ class Engine:
             )
         except CannotReach as error:
             done = Outcome.unknown(f"the connection broke, and what was done is not known: {error}")
+        except Refused as refusal:
+            if step.words.temporary is not None and not in_place:
+                desk.incident.record("temp.remove", desk.place(step))
+            return self._end(step, Outcome.failed(str(refusal)), {"refused": True})
         if done is None:
             return Outcome.unknown("waiting")
         if done.result is Progress.OK and step.words.verify and step.words.kind is not Kind.WAIT:
@@ -190,7 +195,7 @@ class Engine:
     def _end(self, step: Step, outcome: Outcome, more: dict[str, Any] | None = None) -> Outcome:
         desk, on_fail = self.desk, step.words.on_fail or "stop"
         ending: dict[str, Any] = {"result": outcome.result.value, "reason": outcome.detail, **(more or {})}
-        if outcome.result is not Progress.OK and on_fail.startswith("goto:"):
+        if outcome.result is not Progress.OK and on_fail.startswith("goto:") and "refused" not in ending:
             ending["handled"] = on_fail.removeprefix("goto:")
         desk.incident.record("step.end", desk.place(step), ending)
         desk.say(

@@ -24,7 +24,9 @@ from auditor.runbook.redact import Redaction, key_of
 from auditor.runbook.state import Note, Progress, State
 from auditor.runbook.waiting import spoken
 
-_QUIET: Final = frozenset({"step.acted", "temp.add", "manifest", "recheck", "removed", "clock", "beside"})
+_QUIET: Final = frozenset(
+    {"step.acted", "temp.add", "temp.remove", "manifest", "recheck", "removed", "clock", "beside"}
+)
 """Entries that matter to the machine alone; their steps tell the same to people."""
 
 

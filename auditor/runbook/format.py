@@ -72,6 +72,8 @@ class Approval(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     role: str
     two_person: Literal["no", "preferred", "required"] = "preferred"
+    if_refused: dict[str, str | int | bool] = {}
+    """Asked only when the playbook refuses, which is then run once more with these."""
 
 
 class Option(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -129,7 +129,7 @@ def _destructive(step: Step, by_id: dict[str, Step]) -> Iterator[Problem]:
             step.line,
             f"{step.id}: deletes queued mail, of which {', '.join(sorted(map(str, copied)))} is no copy",
         )
-    if step.words.approve is None:
+    if step.words.approve is None or step.words.approve.if_refused:
         yield Problem(step.line, f"{step.id}: destructive, but nobody approves it")
     if step.words.kind is Kind.COMMAND and step.words.preview is None:
         yield Problem(step.line, f"{step.id}: destructive, but it has no preview of what it will act on")

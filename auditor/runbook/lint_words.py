@@ -132,6 +132,10 @@ def kinds(runbook: Runbook, around: Surroundings) -> Iterator[Problem]:
             yield Problem(
                 step.line, f"{step.id}: an urgent step is verified by a probe, since it is not rehearsed"
             )
+        if words.approve is not None and words.approve.if_refused and not words.urgent:
+            yield Problem(
+                step.line, f"{step.id}: approve: if_refused is for urgent playbooks; others are rehearsed"
+            )
         if words.kind is Kind.MANUAL and not step.boxes:
             yield Problem(step.line, f"{step.id}: a manual step lists its actions as - [ ] boxes")
         yield from _decision(step)

@@ -29,6 +29,7 @@ _MOST_OUTPUT: Final = 400_000
 _RECAP: Final = re.compile(
     r"^\S+\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE
 )
+_REFUSAL: Final = re.compile(r'^fatal: .*"msg": ("Refused: (?:[^"\\]|\\.)*")', re.MULTILINE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,7 +118,8 @@ class Site:
             ]
             argv += ["-e", f"@{told}", "--diff", *(["--check"] if check_mode else []), str(path.resolve())]
             environment = {
-                **os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_RETRY_FILES_ENABLED": "0", "LC_ALL": "C.UTF-8",
+                **os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_RETRY_FILES_ENABLED": "0", "ANSIBLE_STDOUT_CALLBACK": "default",
+                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "LC_ALL": "C.UTF-8",
                 "PATH": os.pathsep.join((str(beside), os.environ.get("PATH", os.defpath))),
             }  # fmt: skip
             if (folder / "ansible.cfg").is_file():
@@ -146,7 +148,11 @@ def _play(argv: list[str], environment: Mapping[str, str], folder: Path) -> Play
     recaps = [[int(number) for number in found] for found in _RECAP.findall(output)]
     # No recap means that no host was matched: that nothing was done is no success.
     good = ran.returncode == 0 and bool(recaps)
-    return Played(good=good, changed=sum(changed for changed, _, _ in recaps), output=output)
+    changed = sum(number for number, _, _ in recaps)
+    refusal = _REFUSAL.search(output) if not good else None
+    return Played(
+        good=good, changed=changed, output=output, refused=json.loads(refusal[1]) if refusal else ""
+    )
 
 
 def verdict(report: Mapping[str, Any], check: str, host: str) -> Outcome:

@@ -38,6 +38,8 @@ class Played(Struct, frozen=True, kw_only=True):
     good: bool
     changed: int
     output: str
+    refused: str = ""
+    """The sentence in which it refused and changed nothing (`Refused: …`), "" when it did not."""
 
 
 class Measured(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """The engine: order, gates, consent, verification that decides, ways back, time."""
 
+import hashlib
 import resource
 import signal
 
@@ -620,6 +621,87 @@ def test_a_playbook_that_fails_check_mode_changes_nothing_and_leads_to_the_cable
     assert site.next() == ("iso", Progress.FAILED)
     assert [check for _play, _extra, check in site.world.plays] == [True]
     assert site.next() == ("cable", Progress.OK)
+
+
+SHUT_IN = runbook(
+    step(
+        "iso",
+        "kind: ansible\nrole: ops\nplay: isolate\nargs: {isolate_level: L3}\nurgent: true\ndanger: reversible\ntemporary: 1h\n"
+        "approve: {role: owner, if_refused: {isolate_owner_agrees: true}}\non_fail: goto:cable\n"
+        "undo: {play: isolate, args: {isolate_state: absent}}\nverify:\n  - probe: isolation.active",
+    ),
+    touch("between"),
+    step(
+        "cable",
+        "kind: manual\nrole: ops\nwhen: iso.failed\nverify:\n  - person: loose",
+        text="- [ ] Pull it.",
+    ),
+)
+NO = Played(
+    good=False,
+    changed=0,
+    output="",
+    refused="Refused: mx1 is the last that takes mail for a.example; nothing was changed.",
+)
+YES = Played(good=True, changed=2, output="ok")
+
+
+def test_a_playbook_that_refuses_runs_again_once_the_owner_has_agreed_to_that_very_refusal(tmp_path):
+    site = Site(tmp_path, SHUT_IN)
+    site.world.played = [NO, YES]
+    assert site.next() == ("iso", Progress.OK)
+    assert [extra.get("isolate_owner_agrees") for _play, extra, _check in site.world.plays] == [None, True]
+    assert f"  {NO.refused}" in site.said
+    (given,) = site.state.approvals
+    (kept,) = (site.folder / "ev").glob("*-iso.refused")
+    assert kept.read_text() == f"{NO.refused}\n"
+    assert (given.step, given.by, given.preview) == (
+        "test/iso",
+        "bo",
+        hashlib.sha256(kept.read_bytes()).hexdigest(),
+    )
+    assert list(site.state.temporaries) == ["test/iso"]
+    assert site.next() == ("between", Progress.OK)
+
+
+def test_without_the_owner_nothing_is_done_nothing_is_temporary_and_nobody_is_sent_to_the_cable(tmp_path):
+    site = Site(tmp_path, SHUT_IN, {"iso": {"approve": {"agreed": False}}})
+    site.world.played = [NO]
+    assert site.next() == ("iso", Progress.FAILED)
+    assert len(site.world.plays) == 1
+    assert (
+        site.state.steps["test/iso"].reason == f"{NO.refused} (OWNER does not agree to iso; nothing was done)"
+    )
+    assert not site.state.temporaries
+    assert "jump" not in site.kinds
+    assert site.next() == ("iso", Progress.FAILED), "it is offered again"
+    with site.incident() as incident:
+        engine = site.engine(incident)
+        engine.skip(engine.desk.book.find("iso"), "the owner keeps it on the net")
+    assert site.run_all() == [("between", Progress.OK)]
+
+
+def test_agreeing_to_one_refusal_is_not_agreeing_to_another(tmp_path):
+    other = Played(good=False, changed=0, output="", refused="Refused: mx1 answers the names of others.")
+    site = Site(tmp_path, SHUT_IN)
+    site.world.played = [NO, Played(good=False, changed=0, output="fatal: [mx1]: unreachable"), other]
+    assert site.next() == ("iso", Progress.FAILED)
+    site.answers["iso"] = {"approve": {"agreed": False}}
+    with site.incident() as incident:
+        engine = site.engine(incident)
+        assert engine.run(engine.desk.book.find("iso")).result is Progress.FAILED
+    assert site.state.steps["test/iso"].reason.startswith("Refused: mx1 answers the names of others.")
+    assert len(site.world.plays) == 3
+
+
+def test_a_refusal_that_nobody_may_overrule_is_the_end_of_the_step(tmp_path):
+    site = Site(
+        tmp_path, SHUT_IN.replace("approve: {role: owner, if_refused: {isolate_owner_agrees: true}}\n", "")
+    )
+    site.world.played = [NO]
+    assert site.next() == ("iso", Progress.FAILED)
+    assert site.state.steps["test/iso"].reason == NO.refused
+    assert "approval" not in site.kinds
 
 
 def test_a_plain_wait_and_an_approval_step(tmp_path):

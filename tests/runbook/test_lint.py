@@ -72,6 +72,12 @@ def test_the_example_keeps_every_rule():
         ("{undo=hold-all, mta=exim4}", "{undo=hold-all, mta=postfix}", "a second block undo=hold-all"),
         ("{undo=hold-all, mta=exim4}", "{undo=nothing, mta=exim4}", "no step is called so"),
         ("danger: reversible\ntemporary: 4h", "temporary: 4h", "temporary measures are danger: reversible"),
+        ("approve: {role: ic}\n", "approve: {role: ic, if_refused: {a: 1}}\n", "nobody approves it"),
+        (
+            "approve: {role: ic}\n",
+            "approve: {role: ic, if_refused: {a: 1}}\n",
+            "if_refused is for urgent playbooks",
+        ),
         ("approve: {role: ic}\n", "", "nobody approves it"),
         ("needs: [copy-queue]\n", "", "names no evidence step"),
         ("preview: queue-id\n", "", "no preview of what it will act on"),

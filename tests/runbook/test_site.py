@@ -78,6 +78,23 @@ def test_a_playbook_that_failed_or_matched_no_host_is_no_success(site, monkeypat
     assert site.play("isolate", {}, check_mode=False).good is False
 
 
+REFUSED = (
+    b'TASK [isolate : Refuse] ***\nfatal: [mx1.example.org]: FAILED! => {"changed": false, "msg": "Refused: mx1 has \\"all\\" mail."}\n'
+    b"PLAY RECAP ***\nmx1.example.org : ok=5 changed=0 unreachable=0 failed=1 skipped=0\n"
+)
+
+
+def test_a_playbook_that_refused_says_why(site, monkeypatch):
+    Programs(monkeypatch, REFUSED, 2)
+    assert site.play("isolate", {}, check_mode=False).refused == 'Refused: mx1 has "all" mail.'
+
+
+@pytest.mark.parametrize(("out", "code"), [(REFUSED, 0), (REFUSED.replace(b"Refused: ", b"It broke: "), 2)])
+def test_a_playbook_that_worked_or_broke_did_not_refuse(site, monkeypatch, out, code):
+    Programs(monkeypatch, out, code)
+    assert site.play("isolate", {}, check_mode=False).refused == ""
+
+
 def test_a_playbook_that_is_missing_or_never_ends_is_no_success(site, monkeypatch):
     assert "no playbook" in site.play("nothing", {}, check_mode=False).output
     Programs(monkeypatch, error=subprocess.TimeoutExpired("ansible-playbook", 1))
