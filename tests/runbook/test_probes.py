@@ -202,32 +202,39 @@ TOOLS = (
 )
 
 
-@pytest.fixture
-def on_host(tmp_path):
-    """Runs the program of a probe here, on a host that has these tools, the commands of the test, and files below tmp_path."""
-    commands = tmp_path / "bin"
-    commands.mkdir()
-    for tool in TOOLS:
-        (commands / tool).symlink_to(shutil.which(tool))
-    places = {"/etc/": tmp_path, "/var/log/": tmp_path, "/usr/sbin/": commands}
+class OnHost:
+    """Runs programs of the engine here: on a host that has these tools, the commands of the test, and files below a folder."""
 
-    def on_host(name: str, args: dict[str, str], **said: str) -> tuple[int, str]:
-        for command, text in said.items():
-            (commands / command).write_text(f"#!/bin/sh\n{text}\n")
-            (commands / command).chmod(0o755)
+    def __init__(self, folder: Path) -> None:
+        self.commands = folder / "bin"
+        self.commands.mkdir()
+        for tool in TOOLS:
+            (self.commands / tool).symlink_to(shutil.which(tool))
+        self.places = {"/etc/": f"{folder}/", "/var/log/": f"{folder}/", "/usr/sbin/": f"{self.commands}/"}
+
+    def __call__(self, name: str, args: dict[str, str], **said: str) -> tuple[int, str]:
+        """Exit code and output of what a probe would run."""
         remote = Answers(2)
         PROBES[name](scene(remote, args))
-        (program,) = remote.programs
+        return self.program(remote.programs[0], self.places, **said)
+
+    def program(self, program: Program, places: dict[str, str], **said: str) -> tuple[int, str]:
+        for command, text in said.items():
+            (self.commands / command).write_text(f"#!/bin/sh\n{text}\n")
+            (self.commands / command).chmod(0o755)
         _path, _, text = program.text.partition("\n")
         for place, here in places.items():
-            text = text.replace(place, f"{here}/")
+            text = text.replace(place, here)
         ran = subprocess.run(
-            ["sh", "-eu", "-c", text, "auditor", *program.args], env={"PATH": str(commands), "LC_ALL": "C"},
+            ["sh", "-eu", "-c", text, "auditor", *program.args], env={"PATH": str(self.commands), "LC_ALL": "C"},
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         return ran.returncode, ran.stdout
 
-    return on_host
+
+@pytest.fixture
+def on_host(tmp_path):
+    return OnHost(tmp_path)
 
 
 def test_a_host_whose_resolver_file_names_nobody_has_no_resolver_that_answers(on_host, tmp_path):
@@ -455,6 +462,30 @@ def test_without_a_login_the_only_fact_is_that_there_is_none():
 def test_a_queue_that_cannot_be_counted_has_no_size(answer, measured):
     assert queues.measure(Answers(*answer), STATE) == measured
     assert queues.measure(Answers(*answer), State(values={})) is None
+
+
+@pytest.mark.parametrize(
+    ("mta", "queue"),
+    [
+        ("postfix", "postfix/incoming"),
+        ("exim4", "exim4/input"),
+        ("opensmtpd", "smtpd/queue"),
+        ("sendmail", "mqueue"),
+    ],
+)
+def test_a_queue_whose_disk_is_gone_is_not_an_empty_one(on_host, tmp_path, mta, queue):
+    remote = Answers(2)
+    queues.measure(remote, State(values={"mta": mta}))
+    spool = {"/var/spool/": f"{tmp_path}/"}
+    hosted = {
+        "postconf": f"echo {tmp_path}/postfix",
+        "exim4": ":",
+        "systemctl": "echo enabled",
+        "find": "exit 0",
+    }
+    assert on_host.program(remote.programs[0], spool, **hosted)[0] == 2
+    (tmp_path / queue).mkdir(parents=True)
+    assert on_host.program(remote.programs[0], spool, **hosted) == (0, "total=0 held=0\n")
 
 
 class LogAndQueue(Answers):
