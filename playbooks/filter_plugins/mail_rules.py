@@ -201,7 +201,7 @@ SMTP_DOORS, BOX_DOORS = "smtp,465,submission", "pop3,pop3s,imap,imaps,sieve"
 # fail2ban's own jails and what it has to be told of Debian: bookworm's Postfix logs under postfix@-.service, Exim into a file alone.
 JAILS: dict[str, dict[str, str]] = {
     "postfix": {"name": "postfix-sasl", "filter": "postfix[mode=auth]", "journal": "SYSLOG_FACILITY=2"},
-    "exim": {"name": "exim", "file": "/var/log/exim4/mainlog", "always": "yes"},
+    "exim": {"name": "exim", "filter": "auditor-exim", "file": "/var/log/exim4/mainlog", "always": "yes"},
     "sendmail": {"name": "sendmail-auth", "journal": "SYSLOG_FACILITY=2"},
     "opensmtpd": {"name": "auditor-opensmtpd", "filter": "auditor-opensmtpd", "journal": "SYSLOG_FACILITY=2"},
 }

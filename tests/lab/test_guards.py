@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.lab.fixtures import MailHosts
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.net import RESOLVERS
 from tests.lab.test_playbooks import Ansible
-from tests.lab.watching import Box, serves, wait_for
+from tests.lab.watching import Box, serves, session, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+JAILS = {"exim4": "exim", "opensmtpd": "auditor-opensmtpd", "sendmail": "sendmail-auth"}
 PAIRS = [("bookworm", "postfix"), ("trixie", "postfix")]
 KNOCK = """
 import socket, sys
@@ -33,6 +35,19 @@ for name in [forged, *["alice"] * int(sys.argv[2])]:
         box = imaplib.IMAP4_SSL(sys.argv[1], 993, ssl_context=unnamed, timeout=10)
         box.login(name, "wrong")
     except (OSError, imaplib.IMAP4.error):
+        continue
+"""
+
+
+GUESS_TO_SEND = """
+import smtplib, ssl, sys
+unnamed = ssl.create_default_context()
+unnamed.check_hostname, unnamed.verify_mode = False, ssl.CERT_NONE
+for helo in ["[203.0.113.10]"] * int(sys.argv[2]):
+    try:
+        with smtplib.SMTP_SSL(sys.argv[1], 465, helo, timeout=10, context=unnamed) as session:
+            session.login("alice", "wrong")
+    except (OSError, smtplib.SMTPException):
         continue
 """
 
@@ -151,6 +166,29 @@ def test_who_guesses_passwords_is_banned_and_nobody_else(lab: Lab, place, releas
     host.sh("fail2ban-client unban --all")
     assert reached(lab, host, 22, 25, 993) == before
     assert ansible.run("login-guessing")[1] == 0
+
+
+@pytest.mark.parametrize(("release", "mta"), [("bookworm", "exim4"), *(("trixie", mta) for mta in JAILS)])
+def test_who_guesses_at_465_is_banned_and_who_only_has_wrong_recipients_is_not(
+    lab: Lab, mail_host: MailHosts, tmp_path_factory: pytest.TempPathFactory, release: str, mta: str
+):
+    """A list with old addresses, and every scan of ours, is refused often: fail2ban's own filter of Exim bans both."""
+    host = mail_host(release, mta, "hardened")
+    jail = JAILS[mta]
+    assert Ansible(lab, host, tmp_path_factory.mktemp("guess")).run("login-guessing")[1] > 0
+    for _ in range(2):
+        with session(lab, host.v4) as smtp:
+            smtp.mail("list@vantage.example")
+            told = [
+                smtp.rcpt(f"{word}@{where}")[0] for word in "abcd" for where in (host.domain, "example.com")
+            ]
+            assert all(code >= 500 for code in told)
+    lab.attacker.run([sys.executable, "-c", GUESS_TO_SEND, host.v4, "6"], timeout=120)
+    wait_for(lambda: "203.0.113.66" in host.sh(f"fail2ban-client status {jail}"), "the ban")
+    assert "203.0.113.10" not in host.sh(f"fail2ban-client status {jail}"), (
+        "refused, or named in the other's EHLO"
+    )
+    assert serves(lab, host)
 
 
 @pytest.mark.parametrize(
