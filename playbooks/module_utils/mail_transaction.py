@@ -186,6 +186,7 @@ class Transaction:
     state: list[str] = field(default_factory=list)
     undo: list[list[str]] = field(default_factory=list)
     mail: bool = True  # may the change touch the mail service?
+    applied: bool = False  # has a program been told of the new files?
 
     @property
     def frame(self) -> dict[str, Any]:
@@ -340,6 +341,7 @@ class Transaction:
 
     def _apply(self) -> None:
         for argv in [*self.trial, *self.apply]:
+            self.applied = self.applied or argv in self.apply
             done = run(argv)
             if done.returncode:
                 raise Broken(f"`{shlex.join(argv)}` failed: {last_line(done.stderr or done.stdout)}")
@@ -370,7 +372,8 @@ class Transaction:
             _clear(changes)
         except OSError as error:
             return f"but not wholly, run {self._store()}/restore or this playbook again ({error})"
-        failed = [argv for argv in [*self.undo, *self.apply] if run(argv).returncode]
+        told = self.apply if self.applied else []  # nothing is restarted for files that no program has read
+        failed = [argv for argv in [*self.undo, *told] if run(argv).returncode]
         PENDING.unlink(missing_ok=True)
         lost = self._lost(flowing)
         if lost and self._dead(flowing):
