@@ -120,7 +120,9 @@ def _failure(data: Mapping[str, Any]) -> str:
     message = result.get("msg") or result.get("stderr") or "failed without a message"
     if not isinstance(message, str):
         message = repr(message)
-    return f"{data.get('host', '?')}: {data.get('task', '?')}: {message}"[:MAX_MESSAGE]
+    task = str(data.get("task", "?"))
+    what = f"{task.rpartition(' | ')[2]}: "  # our own modules begin with it
+    return f"{data.get('host', '?')}: {task}: {message.removeprefix(what)}"[:MAX_MESSAGE]
 
 
 def _told(data: Mapping[str, Any]) -> Told | None:

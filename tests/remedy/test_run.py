@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auditor.remedy.plan import Step
-from auditor.remedy.run import MAX_LINE, MAX_LINES, Runner, Told, _Listener
+from auditor.remedy.run import MAX_LINE, MAX_LINES, Runner, Told, _failure, _Listener
 
 PLAY = """\
 - name: Write a greeting
@@ -115,6 +115,16 @@ def test_a_host_cannot_fill_the_record_by_what_it_has_a_playbook_say():
 
     (told,) = listener.told
     assert (len(told.lines), len(told.lines[0])) == (MAX_LINES, MAX_LINE)
+
+
+def test_what_a_task_is_for_is_said_once():
+    said = "Dovecot answers Exim about logins"
+    event = {
+        "host": "mx1",
+        "task": f"submission : Exim | {said}",
+        "res": {"msg": f"{said}: undone: it failed"},
+    }
+    assert _failure(event) == f"mx1: submission : Exim | {said}: undone: it failed"
 
 
 def test_ansible_runner_leaves_no_files_behind(here, tmp_path, monkeypatch):
