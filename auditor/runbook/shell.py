@@ -53,6 +53,10 @@ _FORBIDDEN: Final = (
         "Debian's Exim reads this after it has accepted relays and logins: use CHECK_DATA_LOCAL_ACL_FILE",
     ),
     (r"\bnologin\s*=\s*y", "nologin stops IMAP, and SMTP goes on: use a passdb with deny = yes"),
+    (
+        r"\bgrep\b[^|;]*\s>\s*\S+\s*\|\|\s*(echo|true|:)(\s|$)",
+        "grep ends with 2 when the disk is full: `|| [ $? = 1 ]` forgives only that no line is left",
+    ),
     (r"\beval\b", "eval parses data as program"),
     (r"\b(sh|bash)\s+-c\b|\|\s*(sudo\s+)?(ba|da)?sh\b", "a shell inside a shell parses data as program"),
     (r"\b(curl|wget)\b", "nothing is fetched from the network during an incident"),

@@ -215,6 +215,7 @@ def test_complaints_about_a_block_name_the_line_in_the_file():
         "ufw disable", "systemctl stop ssh", "find /var/spool -name x -delete", "mkfs.ext4 /dev/x", "fsck -y /dev/x",
         "dd if=/dev/zero of=/dev/x", "shred x", "exiqgrep -i | xargs exim4 -Mf", "smtpctl schedule all", "cat x | sh",
         "chain fwd { }", "counter }", "postfix start", "exim4 -bd -q30m", "sendmail-mta -L x -bd", "CHECK_RCPT_LOCAL_ACL_FILE = /x", "nologin=y", "exim4 \\\n -qff",
+        "grep -v x list > list.new || echo none", 'grep -vxF -e {{ a }} "$l" > "$l.new" || true',
     ],
 )  # fmt: skip
 def test_forbidden_commands_are_found(command):
@@ -228,6 +229,7 @@ def test_forbidden_commands_are_found(command):
         "ss -K state established dst 203.0.113.7 '( sport = :587 )'", "if a && b; then c; fi", "a && b || exit 1",
         "smtpctl pause mta", "sendmail-mta -q -v", "exim4 -bp", "CHECK_DATA_LOCAL_ACL_FILE = /x", "postfix status", "exim4 -bdf", "exiqgrep -i -f x", "smtpctl schedule 1a2b", "counter; }", "sha256sum x | shuf",
         "systemctl status nftables", "find / -name x", "dd if=/dev/x bs=1M",
+        "grep -v x list > list.new || [ $? = 1 ]", "grep x list || echo none", "grep x list > /dev/null; true",
     ],
 )  # fmt: skip
 def test_their_harmless_relatives_are_not(command):
