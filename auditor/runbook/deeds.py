@@ -10,7 +10,7 @@ from auditor.runbook import collecting, consent, messages, shell, waiting
 from auditor.runbook.book import key
 from auditor.runbook.clock import elapsed
 from auditor.runbook.desk import Desk, NotPossible, captured
-from auditor.runbook.display import escaped, lines_shown
+from auditor.runbook.display import escaped, lines_shown, shown
 from auditor.runbook.format import Danger, Kind, Step, Use
 from auditor.runbook.operator import NoAnswer
 from auditor.runbook.state import Progress
@@ -128,11 +128,19 @@ def _note_removed(desk: Desk, step: Step, code: int) -> None:
 def _extra(
     desk: Desk, step: Step, play: str, args: Mapping[str, str | int | bool]
 ) -> dict[str, str | int | bool]:
-    """Extra variables of a playbook, with the incident's name (also as its role calls it) and every `{{ name }}` filled."""
+    """Extra variables of a playbook, with the incident's name (also as its role calls it) and every `{{ name }}` filled.
+
+    Ansible evaluates templates in them, on this machine; what a value of an incident brings along is refused (NotPossible).
+    """
     own = f"{play.removesuffix('.yml').replace('-', '_')}_incident"
     filled = {
         name: desk.filled(value, step) if isinstance(value, str) else value for name, value in args.items()
     }
+    for name, value in filled.items():
+        if isinstance(value, str) and re.search(r"\{[{%#]", value):
+            raise NotPossible(
+                f"{name} holds a template, which Ansible would run: {shown(value)}; nothing was done"
+            )
     return {"incident_id": desk.state.incident, own: desk.state.incident, **filled}
 
 

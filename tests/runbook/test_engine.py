@@ -456,6 +456,20 @@ def test_ansible_rehearses_runs_and_must_settle(tmp_path):
     assert other.run_all() == [("iso", Progress.FAILED)]
 
 
+@pytest.mark.parametrize("value", ["{{ lookup('pipe', 'id') }}", "a{% if 1 %}b", "{# x #}"])
+def test_a_value_that_ansible_would_run_as_a_template_never_reaches_it(tmp_path, value):
+    text = runbook(
+        step(
+            "iso",
+            "kind: ansible\nrole: ops\nplay: isolate\nargs: {net: '{{ net }}'}\nverify:\n  - probe: ssh.alive",
+        )
+    ).replace("tested_on", "vars:\n  net: {type: text, required: true}\ntested_on")
+    site = Site(tmp_path, text, {"vars": {"net": value}})
+    with pytest.raises(NotPossible, match="net holds a template, which Ansible would run"):
+        site.run_all()
+    assert site.world.plays == []
+
+
 def test_an_urgent_playbook_is_run_once_and_judged_by_its_probe(tmp_path):
     text = runbook(
         step("iso", "kind: ansible\nrole: ops\nplay: isolate\nurgent: true\nverify:\n  - probe: ssh.alive")
