@@ -1,16 +1,15 @@
 """What each kind of step does. Each deed returns ok, failed or unknown; verification comes after it."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from auditor.runbook import collecting, consent, messages, shell, waiting
+from auditor.runbook import collecting, messages, playbook_step, shell, waiting
 from auditor.runbook.book import key
 from auditor.runbook.clock import elapsed
 from auditor.runbook.desk import Desk, NotPossible, captured
-from auditor.runbook.display import escaped, lines_shown, shown
+from auditor.runbook.display import escaped
 from auditor.runbook.format import Danger, Kind, Step, Use
 from auditor.runbook.operator import NoAnswer
 from auditor.runbook.state import Progress
@@ -125,77 +124,11 @@ def _note_removed(desk: Desk, step: Step, code: int) -> None:
         desk.incident.record("removed", desk.place(step), {"count": preview.count, "exit": code}, (kept,))
 
 
-def _extra(
-    desk: Desk, step: Step, play: str, args: Mapping[str, str | int | bool]
-) -> dict[str, str | int | bool]:
-    """Extra variables of a playbook, with the incident's name (also as its role calls it) and every `{{ name }}` filled.
-
-    Ansible evaluates templates in them, on this machine; what a value of an incident brings along is refused (NotPossible).
-    """
-    own = f"{play.removesuffix('.yml').replace('-', '_')}_incident"
-    filled = {
-        name: desk.filled(value, step) if isinstance(value, str) else value for name, value in args.items()
-    }
-    for name, value in filled.items():
-        if isinstance(value, str) and re.search(r"\{[{%#]", value):
-            raise NotPossible(
-                f"{name} holds a template, which Ansible would run: {shown(value)}; nothing was done"
-            )
-    return {"incident_id": desk.state.incident, own: desk.state.incident, **filled}
-
-
-def rehearse(desk: Desk, step: Step) -> Outcome:
-    """Check mode with the differences shown; nothing is changed."""
-    assert step.words.play is not None, "lint saw to it"
-    played = desk.world.play(
-        step.words.play, _extra(desk, step, step.words.play, step.words.args), check_mode=True
-    )
-    for line in lines_shown(essence(played.output), most=60):
-        desk.say(f"    {line}")
-    if played.good:
-        return Outcome.ok()
-    return Outcome.failed(f"playbook {step.words.play} does not pass check mode; nothing was changed")
-
-
-def essence(output: str) -> str:
-    """What changes or fails in a playbook's output; the tasks that have nothing to say are left out."""
-    tasks = re.split(r"\n(?=TASK \[|PLAY |RUNNING HANDLER )", output)
-    told = [
-        task
-        for task in tasks
-        if re.search(r"^(changed|fatal|failed|unreachable):|^PLAY RECAP|^ERROR", task, re.MULTILINE)
-    ]
-    return "\n".join(task.strip() for task in told) or output
-
-
 def _ansible(desk: Desk, step: Step, given: Given) -> Outcome:
-    assert step.words.play is not None, "lint saw to it"
-    outcome = _play(desk, step, step.words.play, step.words.args, given.out)
-    if outcome.result is not Progress.OK:
-        return outcome
-    if not step.words.urgent:
-        again = desk.world.play(
-            step.words.play, _extra(desk, step, step.words.play, step.words.args), check_mode=True
-        )
-        if not again.good or again.changed:
-            return Outcome.failed(f"a second run would change {again.changed} things: it did not settle")
-    _ask_after(desk, step)
-    return Outcome.ok()
-
-
-def _play(desk: Desk, step: Step, play: str, args: Mapping[str, str | int | bool], out: str) -> Outcome:
-    played = desk.world.play(play, _extra(desk, step, play, args), check_mode=False)
-    if played.refused:
-        more = consent.overruled(desk, step, played.refused)
-        played = desk.world.play(play, _extra(desk, step, play, {**args, **more}), check_mode=False)
-    kept = desk.incident.store(out, played.output.encode("utf-8", "backslashreplace"))
-    desk.incident.record(
-        "step.acted", desk.place(step), {"exit": 0 if played.good else 1, "changed": played.changed}, (kept,)
-    )
-    if played.good:
-        return Outcome.ok()
-    last = [line for line in lines_shown(played.output, most=400) if line.strip()][-3:]
-    return Outcome.failed(f"playbook {play} failed: " + " / ".join(last))
+    outcome = playbook_step.carry_out(desk, step, given.out)
+    if outcome.result is Progress.OK:
+        _ask_after(desk, step)
+    return outcome
 
 
 def _probe(desk: Desk, step: Step, _given: Given) -> Outcome:
@@ -250,9 +183,7 @@ def undo(desk: Desk, step: Step) -> Outcome:
     out = desk.incident.next_name(step.id, ".undo.out")
     words = step.words.undo
     if words is not None and words.play is not None:
-        played = desk.world.play(words.play, _extra(desk, step, words.play, words.args), check_mode=False)
-        desk.incident.store(out, played.output.encode("utf-8", "backslashreplace"))
-        return Outcome.ok() if played.good else Outcome.failed(f"playbook {words.play} failed")
+        return playbook_step.take_back(desk, step, words.play, words.args, out)
     if words is not None and words.manual is not None:
         desk.say(f"  {escaped(words.manual)}")
         done = desk.ask.yes(f"{step.id}.undone", "Is it taken back?")

@@ -6,7 +6,7 @@ The order never changes: `step.start` is on the disk, then the step acts, then `
 
 from typing import Any
 
-from auditor.runbook import consent, deeds, leading, verifying
+from auditor.runbook import consent, deeds, leading, playbook_step, verifying
 from auditor.runbook.book import applies, following, key, missing, open_ends, unchanged
 from auditor.runbook.desk import Desk, NotPossible, Refused, heading
 from auditor.runbook.display import escaped
@@ -153,7 +153,7 @@ class Engine:
         if (
             step.words.kind is Kind.ANSIBLE
             and not step.words.urgent
-            and (rehearsed := deeds.rehearse(desk, step)).result is not Progress.OK
+            and (rehearsed := playbook_step.rehearse(desk, step)).result is not Progress.OK
         ):
             desk.incident.record("step.start", desk.place(step))
             return self._end(step, rehearsed)

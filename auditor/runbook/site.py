@@ -1,8 +1,6 @@
 """The real world of an incident: one host over SSH, playbooks through ansible-playbook, scans by our own scanner."""
 
 import json
-import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -14,7 +12,7 @@ from typing import Any, Final
 
 from auditor import data
 from auditor.model import SshTarget
-from auditor.runbook import probes, queues
+from auditor.runbook import playing, probes, queues
 from auditor.runbook.clock import Clock, SystemClock
 from auditor.runbook.scene import Scene
 from auditor.runbook.state import State
@@ -23,13 +21,7 @@ from auditor.runbook.world import Measured, Outcome, Played
 from auditor.transport.dial import NoDialogue
 from auditor.transport.remote import CannotReach, Remote, SshRemote
 
-_PLAY_SECONDS: Final = 1800
 _SCAN_SECONDS: Final = 300
-_MOST_OUTPUT: Final = 400_000
-_RECAP: Final = re.compile(
-    r"^\S+\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE
-)
-_REFUSAL: Final = re.compile(r'^fatal: .*"msg": ("Refused: (?:[^"\\]|\\.)*")', re.MULTILINE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,62 +89,23 @@ class Site:
             )
         return report
 
-    def play(self, playbook: str, extra: Mapping[str, str | int | bool], *, check_mode: bool) -> Played:
+    def play(
+        self, playbook: str, extra: Mapping[str, str | int | bool], *, check_mode: bool, limit: float
+    ) -> Played:
         """See World."""
-        folder = data.directory("playbooks")
-        path = folder / f"{playbook.removesuffix('.yml')}.yml"
+        path = data.directory("playbooks") / f"{playbook.removesuffix('.yml')}.yml"
         if not path.is_file():
             return Played(good=False, changed=0, output=f"there is no playbook {path.name}")
         with tempfile.TemporaryDirectory(prefix="auditor-") as private:
             inventory = self.inventory or _inventory(Path(private), self.host, self.target)
             told = Path(private) / "extra.json"
             told.write_text(json.dumps(dict(extra)), "utf-8")
-            beside = Path(sys.executable).parent
-            program = beside / "ansible-playbook"
-            argv = [
-                str(program if program.exists() else "ansible-playbook"),
-                "-i",
-                str(inventory.resolve()),
-                "-l",
-                self.host,
-            ]
-            argv += ["-e", f"@{told}", "--diff", *(["--check"] if check_mode else []), str(path.resolve())]
-            environment = {
-                **os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_RETRY_FILES_ENABLED": "0", "ANSIBLE_STDOUT_CALLBACK": "default",
-                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "LC_ALL": "C.UTF-8",
-                "PATH": os.pathsep.join((str(beside), os.environ.get("PATH", os.defpath))),
-            }  # fmt: skip
-            if (folder / "ansible.cfg").is_file():
-                environment["ANSIBLE_CONFIG"] = str((folder / "ansible.cfg").resolve())
-            return _play(argv, environment, folder)
+            words = ["-i", str(inventory.resolve()), "-l", self.host, "-e", f"@{told}"]
+            return playing.play(path, [*words, *(["--check"] if check_mode else [])], limit)
 
     def sleep(self, seconds: float) -> None:
         """See World."""
         time.sleep(seconds)
-
-
-def _play(argv: list[str], environment: Mapping[str, str], folder: Path) -> Played:
-    try:
-        ran = subprocess.run(
-            argv,
-            capture_output=True,
-            check=False,
-            timeout=_PLAY_SECONDS,
-            env=dict(environment),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-        )
-    except (subprocess.TimeoutExpired, OSError) as error:
-        return Played(good=False, changed=0, output=f"ansible-playbook did not end: {error}")
-    output = (ran.stdout + ran.stderr)[-_MOST_OUTPUT:].decode("utf-8", "backslashreplace")
-    recaps = [[int(number) for number in found] for found in _RECAP.findall(output)]
-    # No recap means that no host was matched: that nothing was done is no success.
-    good = ran.returncode == 0 and bool(recaps)
-    changed = sum(number for number, _, _ in recaps)
-    refusal = _REFUSAL.search(output) if not good else None
-    return Played(
-        good=good, changed=changed, output=output, refused=json.loads(refusal[1]) if refusal else ""
-    )
 
 
 def verdict(report: Mapping[str, Any], check: str, host: str) -> Outcome:

@@ -40,6 +40,10 @@ class Played(Struct, frozen=True, kw_only=True):
     output: str
     refused: str = ""
     """The sentence in which it refused and changed nothing (`Refused: …`), "" when it did not."""
+    said: tuple[str, ...] = ()
+    """What its tasks tell a person: what holds now, what comes next."""
+    ended: bool = True
+    """False when its time was over or the connection broke: what it did is then not known."""
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -82,8 +86,10 @@ class World(Protocol):
         """A fresh scan of these checks on the incident's host: one scan, because some hosts count connections."""
         ...
 
-    def play(self, playbook: str, extra: Mapping[str, str | int | bool], *, check_mode: bool) -> Played:
-        """Run a playbook against the incident's host."""
+    def play(
+        self, playbook: str, extra: Mapping[str, str | int | bool], *, check_mode: bool, limit: float
+    ) -> Played:
+        """Run a playbook against the incident's host, for so many seconds at the most."""
         ...
 
     def sleep(self, seconds: float) -> None:

@@ -65,6 +65,7 @@ class FakeWorld:
         self.scans: dict[str, Outcome] = {}
         self.scanned: list[tuple[str, ...]] = []
         self.plays: list[tuple[str, dict, bool]] = []
+        self.limits: list[float] = []
         self.played = [Played(good=True, changed=0, output="ok")]
         self.slept = 0.0
         self.measured: Measured | None = Measured(total=5, held=5)
@@ -79,8 +80,9 @@ class FakeWorld:
         self.scanned.append(tuple(checks))
         return {check: self.scans.get(check, Outcome.ok()) for check in checks}
 
-    def play(self, playbook, extra, *, check_mode):
+    def play(self, playbook, extra, *, check_mode, limit):
         self.plays.append((playbook, dict(extra), check_mode))
+        self.limits.append(limit)
         return self.played[min(len(self.plays), len(self.played)) - 1]
 
     def sleep(self, seconds: float) -> None:

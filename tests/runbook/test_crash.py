@@ -90,7 +90,7 @@ def follow(tmp_path, at, moment, spoil=lambda _site: None):
 class Playing(FakeWorld):
     """A world whose playbook leaves a mark on the host, and one for each time that it ran."""
 
-    def play(self, playbook, extra, *, check_mode):
+    def play(self, playbook, extra, *, check_mode, limit):
         closed = self.remote.folder / "closed"
         if not check_mode:
             with (self.remote.folder / "played").open("a", encoding="ascii") as file:

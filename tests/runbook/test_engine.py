@@ -618,6 +618,34 @@ def test_ways_back_by_hand_and_by_playbook(tmp_path):
     assert not site.state.temporaries
 
 
+def test_a_playbook_has_the_time_of_its_step_and_tells_what_comes_next(tmp_path):
+    words = "kind: ansible\nrole: ops\nplay: isolate\nurgent: true\n{}verify:\n  - probe: ssh.alive"
+    site = Site(
+        tmp_path, runbook(step("short", words.format("timeout: 2m\n")), step("usual", words.format("")))
+    )
+    site.world.played = [
+        Played(good=True, changed=1, output="ok", said=("Confirm it, \x1b[2J or SSH opens.",))
+    ]
+    site.run_all()
+    assert site.world.limits == [120, 900]
+    assert "  Confirm it, \\x1b[2J or SSH opens." in site.said
+    with site.incident() as incident:
+        acted = [entry.data for entry in incident.journal.entries if entry.kind == "step.acted"]
+    assert acted[0]["said"] == ["Confirm it, \x1b[2J or SSH opens."]
+
+
+def test_a_playbook_that_was_cut_off_is_unknown_and_looked_at_before_it_runs_again(tmp_path):
+    text = runbook(
+        step("iso", "kind: ansible\nrole: ops\nplay: isolate\nurgent: true\nverify:\n  - probe: ssh.alive")
+    )
+    site = Site(tmp_path, text)
+    site.world.played = [Played(good=False, changed=0, output="stopped after 900 s", ended=False)]
+    assert site.next() == ("iso", Progress.UNKNOWN)
+    assert "did not come to its end: stopped after 900 s" in site.state.steps["test/iso"].reason
+    assert site.next() == ("iso", Progress.OK), "the probe says that it is in place"
+    assert len(site.world.plays) == 1
+
+
 def test_a_playbook_that_fails_check_mode_changes_nothing_and_leads_to_the_cable(tmp_path):
     text = runbook(
         step(
