@@ -18,7 +18,7 @@ from auditor.runbook.clock import SystemClock
 from auditor.runbook.desk import NotPossible
 from auditor.runbook.display import escaped
 from auditor.runbook.engine import Engine
-from auditor.runbook.format import Step
+from auditor.runbook.format import Step, Variable
 from auditor.runbook.operator import fitting
 from auditor.runbook.state import Progress
 from auditor.runbook.timers import timers
@@ -174,6 +174,7 @@ def _answer(given: Given) -> int:
     with engine(_asked(given)) as running:
         desk, name = running.desk, given["name"]
         asked = {
+            "began": Variable(type="time"),
             **desk.book.variables(),
             **{n: v for step in desk.book.steps for n, v in step.questions().items()},
         }

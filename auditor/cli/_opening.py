@@ -20,6 +20,7 @@ from auditor.runbook.incident import Incident, create
 from auditor.runbook.journal import Author
 from auditor.runbook.opening import Occasion, begin, from_finding
 from auditor.runbook.operator import fitting
+from auditor.runbook.values import check
 from auditor.runbook.vocabulary import FACTS
 from auditor.transport.inventory import read_inventory
 from auditor.transport.remote import SshRemote
@@ -30,6 +31,7 @@ Given = Mapping[str, Any]
 def open_incident(given: Given, author: Author) -> Path:
     """Create the incident and write its first entries; gives its directory. Raises what _following turns into sentences."""
     hosts = tuple(dict.fromkeys(read_name(host) for host in given["hosts"]))
+    began = check("time", given["began"]) if given["began"] else ""
     finding = _finding(given, hosts[0])
     book = collect([_runbook(given, finding)], runbook_folder())
     runbook = next(iter(book.runbooks.values()))
@@ -46,7 +48,7 @@ def open_incident(given: Given, author: Author) -> Path:
     folder = create(root(), SystemClock())
     occasion = Occasion(
         runbook=runbook.id, title=given["title"] or runbook.front.title, host=hosts[0], values=values,
-        began=given["began"], finding=finding, connection=_connection(targets[hosts[0]]),
+        began=began, finding=finding, connection=_connection(targets[hosts[0]]),
         inventory=str(given["inventory"].resolve()) if given["inventory"] else "",
         hosts={host: _connection(target) for host, target in targets.items()} if hosts[1:] else {},
     )  # fmt: skip

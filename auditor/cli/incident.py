@@ -71,7 +71,12 @@ def _call(name: str, /, **given: Any) -> None:
     "--var", "variables", multiple=True, metavar="NAME=VALUE", help="A variable or fact. Repeatable."
 )
 @click.option("--title", metavar="TEXT", help="What it is about.  [default: the runbook's title]")
-@click.option("--began", default="", metavar="TIME", help="When it really began, as far as known.")
+@click.option(
+    "--began",
+    default="",
+    metavar="TIME",
+    help="When it really began, as far as known: 2026-11-21 03:10, UTC.",
+)
 @working
 def open_command(**given: Any) -> None:
     """Open an incident: by hand with a RUNBOOK, from a finding, or from an alert."""

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from auditor.runbook.journal import NAME, Attachment, Entry, digest, read
 from auditor.runbook.proof import anchors_beside, flaws
 from auditor.runbook.redact import Redaction, key_of
 from auditor.runbook.state import Note, Progress, State
+from auditor.runbook.values import NotThatType, check
 from auditor.runbook.waiting import spoken
 
 _QUIET: Final = frozenset(
@@ -149,6 +151,7 @@ def facts(state: State, book: Book, entries: list[Entry]) -> dict[str, str]:
     return {
         "began": state.began,
         "opened": state.opened.utc if state.opened else "",
+        "time to detect": _detected(state),
         "time to contain": spoken(elapsed(state.opened, contained)) if state.opened and contained else "",
         "time to recover": spoken(elapsed(state.opened, back[-1]))
         if state.opened and back and not state.temporaries
@@ -156,6 +159,16 @@ def facts(state: State, book: Book, entries: list[Entry]) -> dict[str, str]:
         "closed": state.closed.utc if state.closed else "",
         "mail": accounted[-1] if accounted else "",
     }
+
+
+def _detected(state: State) -> str:
+    """From when it began, as somebody found out, to when it was opened; "" where nobody did."""
+    try:
+        began = datetime.fromisoformat(check("time", state.began))
+    except NotThatType:
+        return ""
+    later = (state.opened.wall() - began).total_seconds() if state.opened else -1.0
+    return spoken(later) if later >= 0 else ""
 
 
 def render(folder: Path, book: Book, form: str, *, retrospective: bool, clear: bool) -> str:

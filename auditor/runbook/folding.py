@@ -40,7 +40,8 @@ def _with_values(state: State, entry: Entry, values: Mapping[str, Any]) -> State
     """What a step of one of several hosts found or was told is that host's alone."""
     _, at, host = entry.step.partition("@")
     told = {f"{name}{at}{host}": str(value) for name, value in values.items()}
-    return replace(state, values=MappingProxyType({**state.values, **told}))
+    began = told.get("began") or state.began
+    return replace(state, began=began, values=MappingProxyType({**state.values, **told}))
 
 
 def _open(state: State, entry: Entry) -> State:

@@ -7,13 +7,14 @@ argument of a command; it is refused with one sentence that names the value esca
 import ipaddress
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 from auditor.runbook.display import shown
 
 type_names: Final = (
     "text", "line", "int", "bool", "ip", "cidr", "cidrs", "host", "domain", "address", "user",
-    "queue-id", "duration", "path", "port", "choice", "file", "optional-file",
+    "queue-id", "duration", "path", "port", "choice", "file", "optional-file", "time", "optional-time",
 )  # fmt: skip
 """Names of the types, as runbooks write them."""
 
@@ -103,6 +104,17 @@ def _duration(text: str) -> str:
     return text.strip()
 
 
+def _time(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise NotThatType(
+            f"{shown(text)} is not a time such as 2026-11-21 03:10 (UTC, or with +01:00)"
+        ) from None
+    utc = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    return utc.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 _LABELS: Final = r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?"
 
 _CHECKS: Final[dict[str, Callable[[str], str]]] = {
@@ -130,6 +142,8 @@ _CHECKS: Final[dict[str, Callable[[str], str]]] = {
     "choice": _line,
     "file": _line,
     "optional-file": _line,
+    "time": _time,
+    "optional-time": _time,
 }
 
 

@@ -148,6 +148,7 @@ def test_open_from_an_alert_finds_the_runbook_that_answers_it(desk):
         ),
         (("test", "--runbook", "test", "--host", "mx1.example.org"), "name the runbook once"),
         (("--finding", "relay-closed", "--host", "mx1.example.org"), "belong together"),
+        (("test", "--host", "mx1.example.org", "--began", "last night"), "is not a time such as"),
     ],
 )
 def test_what_cannot_be_opened_is_told_in_one_sentence_and_leaves_nothing(desk, words, told):

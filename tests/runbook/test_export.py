@@ -88,6 +88,26 @@ def test_times_to_contain_and_recover_are_computed(site):
     assert known["time to recover"] == "10 min"
 
 
+def test_the_time_to_detect_runs_from_what_somebody_found_out_to_the_opening(site):
+    for said, told in (
+        ("2026-11-20 23:30", "30 min"),
+        ("2026-11-20 23:30+02:00", "2 h 30 min"),
+        ("2026-11-21T00:00:01Z", ""),
+    ):
+        with site.incident() as incident:
+            incident.record("values", data={"values": {"began": said}})
+        assert json.loads(exported(site, "json"))["facts"]["time to detect"] == told
+    assert "| time to detect | ? |" in exported(site, retrospective=True)
+
+
+def test_the_retrospective_holds_the_accounting_of_the_mail(site):
+    sentence = "accepted 3 = delivered 2 + bounced 0 + queued 0 + held 0 + removed by us 1"
+    with site.incident() as incident:
+        place = site.engine(incident).desk.place(site.engine(incident).desk.book.find("free"))
+        incident.record("step.end", place, {"result": "ok", "reason": f"accounting.balanced: {sentence}"})
+    assert sentence in exported(site, retrospective=True)
+
+
 def test_what_only_people_know_stays_a_question_in_the_retrospective(site):
     text = exported(site, retrospective=True)
     assert "What was the cause, and how is that known? …" in text

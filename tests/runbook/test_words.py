@@ -21,6 +21,7 @@ from tests.runbook.fake_world import Site, runbook, step
     ("type_name", "good", "canonical"),
     [
         ("int", "007", "7"), ("bool", "Y", "yes"), ("bool", "false", "no"), ("ip", "2001:DB8::1", "2001:db8::1"),
+        ("time", "2026-11-21 03:10", "2026-11-21T03:10:00Z"), ("time", "2026-11-21T03:10+01:00", "2026-11-21T02:10:00Z"),
         ("cidr", "192.0.2.7/24", "192.0.2.0/24"), ("cidrs", "192.0.2.0/24, 2001:db8::/32", "192.0.2.0/24 2001:db8::/32"),
         ("host", "mx1.example.org", "mx1.example.org"), ("address", "a+b@example.org", "a+b@example.org"),
         ("user", "alice@example.org", "alice@example.org"), ("queue-id", "1xUsKy-000000004lr-3UnK", "1xUsKy-000000004lr-3UnK"),
@@ -36,7 +37,7 @@ def test_a_value_of_its_type_is_taken_in_its_canonical_spelling(type_name, good,
 @pytest.mark.parametrize(
     ("type_name", "bad"),
     [
-        ("int", "1e3"), ("bool", "maybe"), ("ip", "300.1.1.1"), ("cidr", "everything"), ("cidrs", ""), ("host", "-x.example"), ("host", "a b"),
+        ("int", "1e3"), ("bool", "maybe"), ("ip", "300.1.1.1"), ("cidr", "everything"), ("time", "last night"), ("time", "-1"), ("cidrs", ""), ("host", "-x.example"), ("host", "a b"),
         ("address", "-d@example.org"), ("address", "a b@example.org"), ("address", "a@b@c"), ("user", "-rf"), ("user", "a;b"),
         ("queue-id", "ALL;"), ("queue-id", "-d"), ("queue-id", "ABC"), ("queue-id", "ABCDEF\n"), ("duration", "15"), ("path", "etc"),
         ("path", "/a b"), ("port", "0"), ("port", "65536"), ("line", "a\nb"), ("text", "\x1b[2J"), ("line", "a\x00"), ("queue-id", "\uff21\uff22\uff23\uff24\uff25\uff26"),

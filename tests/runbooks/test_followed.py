@@ -27,6 +27,7 @@ SAMPLES = {
     "int": "3",
     "line": "noted",
     "text": "noted",
+    "optional-time": "2026-11-20 03:10",
 }
 
 
