@@ -177,20 +177,26 @@ class Engine:
             lasts = seconds(step.words.temporary)
             desk.incident.record("temp.add", desk.place(step), {"lasts": lasts, "what": step.title})
         try:
-            done = deeds.DEEDS[step.words.kind](
-                desk, step, deeds.Given(stdin=stdin, out=str(start["out"]), engine=self)
-            )
-        except CannotReach as error:
-            done = Outcome.unknown(f"the connection broke, and what was done is not known: {error}")
-        except Refused as refusal:
+            done = self._acted(step, deeds.Given(stdin=stdin, out=str(start["out"]), engine=self))
+        except NotPossible as why:
+            # Nothing was done, so nothing is in place, and nobody has to ask later whether it is.
             if step.words.temporary is not None and not in_place:
                 desk.incident.record("temp.remove", desk.place(step))
-            return self._end(step, Outcome.failed(str(refusal)), {"refused": True})
+            refusal = self._end(step, Outcome.failed(str(why)), {"refused": True})
+            if isinstance(why, Refused):
+                return refusal
+            raise
         if done is None:
             return Outcome.unknown("waiting")
         if done.result is Progress.OK and step.words.verify and step.words.kind is not Kind.WAIT:
             done = verifying.verify(desk, step, before)
         return self._end(step, done)
+
+    def _acted(self, step: Step, given: deeds.Given) -> Outcome | None:
+        try:
+            return deeds.DEEDS[step.words.kind](self.desk.at(step), step, given)
+        except CannotReach as error:
+            return Outcome.unknown(f"the connection broke, and what was done is not known: {error}")
 
     def _end(self, step: Step, outcome: Outcome, more: dict[str, Any] | None = None) -> Outcome:
         desk, on_fail = self.desk, step.words.on_fail or "stop"

@@ -665,6 +665,22 @@ def test_a_playbook_that_fails_check_mode_changes_nothing_and_leads_to_the_cable
     assert site.next() == ("cable", Progress.OK)
 
 
+def test_what_is_found_impossible_once_a_step_began_leaves_no_step_of_which_nobody_knows(tmp_path):
+    text = runbook(
+        step(
+            "iso",
+            "kind: ansible\nrole: ops\nplay: isolate\nargs: {net: '{{ net }}'}\nurgent: true\ndanger: reversible\ntemporary: 1h\n"
+            "undo: {manual: Take it back.}\nverify:\n  - probe: ssh.alive",
+        )
+    ).replace("tested_on", "vars:\n  net: {type: text, required: true}\ntested_on")
+    site = Site(tmp_path, text, {"vars": {"net": "{{ lookup('pipe', 'id') }}"}})
+    with pytest.raises(NotPossible, match="holds a template"):
+        site.next()
+    assert site.state.steps["test/iso"].progress is Progress.FAILED
+    assert not site.state.temporaries
+    assert site.world.plays == []
+
+
 SHUT_IN = runbook(
     step(
         "iso",
