@@ -14,8 +14,6 @@ from tests.lab.watching import CANARY, Box, wait_for
 pytestmark = pytest.mark.lab
 SUBMISSION = [(release, mta) for release, mta in COMBINATIONS if offers_tls(mta, release)]
 """OpenSMTPD of Debian 12 takes no TLS and so no password: there is no login to block."""
-SEEN_LATE = {("bookworm", "postfix"), ("trixie", "postfix"), ("trixie", "opensmtpd")}
-LATE = pytest.mark.trial("held and let go; the message was not outside within 30 s on a machine with load 9")
 
 
 @pytest.mark.parametrize(("release", "mta"), SUBMISSION)
@@ -55,13 +53,7 @@ def test_a_login_that_dovecot_denies_is_refused_for_sending_too(
     assert refusal(lab, host) == ""
 
 
-@pytest.mark.parametrize(
-    ("release", "mta"),
-    [
-        pytest.param(*pair, marks=[LATE] if pair in SEEN_LATE else [], id="-".join(pair))
-        for pair in SUBMISSION
-    ],
-)
+@pytest.mark.parametrize(("release", "mta"), SUBMISSION)
 def test_only_the_mail_of_the_account_is_held_and_then_released(
     lab: Lab, canary: Box, mail_host: MailHosts, release: str, mta: str
 ):
@@ -74,7 +66,7 @@ def test_only_the_mail_of_the_account_is_held_and_then_released(
             smtp.login(LOGIN, PASSWORD)
             send(smtp, host, mark)
         host.sh(f"printf 'Subject: x\\n\\nx\\n' | {program(mta)} -f root@{host.domain} {CANARY}")
-        wait_for(lambda: waiting(host) == 2, "two messages in the queue", seconds=30)
+        wait_for(lambda: refused(host) == 2, "two messages that were tried", seconds=30)
         spam.must("hold-account", Use.DO)
         spam.must("hold-account", Use.DO)
         spam.must("hold-account", Use.VERIFY)
@@ -82,7 +74,6 @@ def test_only_the_mail_of_the_account_is_held_and_then_released(
         host.sh("nft delete table inet shut")
         spam.must("hold-account", Use.UNDO)
         assert held(host) == 0
-        Follower(host, release, "open-relay").must("release", Use.DO)
         wait_for(lambda: canary.has(mark), "the released message outside", seconds=30)
     finally:
         host.fresh()
@@ -111,10 +102,19 @@ COUNT = {
         "find /var/spool/mqueue -name 'hf*' | wc -l",
     ),
 }
+TRIED = {
+    "postfix": 'postqueue -j | grep -c \'"queue_name": "deferred"\' || true',
+    "opensmtpd": "smtpctl show queue | grep -c -F '|pending|' || true",
+}
 
 
 def waiting(host: Host) -> int:
     return int(host.sh(COUNT[host.mta][0]))
+
+
+def refused(host: Host) -> int:
+    """Messages that were tried in vain, and are not being tried now; of Exim and Sendmail, all that wait."""
+    return int(host.sh(TRIED.get(host.mta, COUNT[host.mta][0])))
 
 
 def held(host: Host) -> int:
