@@ -58,6 +58,10 @@ NO_SESSION: dict[str, tuple[Weather, Reason]] = {
     "DNS SERVFAIL": (lambda: unresolved(Reason.SERVFAIL), Reason.SERVFAIL),
     "DNS refused": (lambda: unresolved(Reason.DNS_REFUSED), Reason.DNS_REFUSED),
 }
+BANNED: dict[str, tuple[Weather, Reason]] = {
+    "every mail port refused": (lambda: everywhere(CannotLook(Reason.REFUSED, "refused")), Reason.UNREACHABLE)
+}
+"""What fail2ban looks like: nothing tells its rejection from a port at which nobody listens."""
 SMTP_GREETING: dict[str, tuple[Weather, Reason]] = {
     "port 25 closed": (lambda: network(smtp=CannotLook(Reason.REFUSED, "refused")), Reason.REFUSED),
     "421 at once": (lambda: greets("421 4.3.2 too many connections"), Reason.RATE_LIMITED),
@@ -129,6 +133,7 @@ def matrix(checks: tuple[str, ...], weathers: dict[str, tuple[Weather, Reason]])
         *matrix((*RELAY, *ROLES, *SESSION, *WITH_CONSENT), SMTP_GREETING),
         *matrix((*RELAY, *ROLES, "smtp-transaction-completes", *WITH_CONSENT), AT_RCPT),
         *matrix((*TLS, "starttls-injection-refused"), NO_TLS),
+        *matrix(ACCESS[1:], BANNED),
     ],
 )
 async def test_what_could_not_be_seen_is_unknown(check: str, weather: Weather, reason: Reason):
@@ -144,3 +149,23 @@ def test_every_check_stands_in_a_matrix_of_what_may_be_lost():
     inside = {check.id for check in INSIDE}
     by_name = {*DNS_CHECKS, *MAY_BE_ABSENT}
     assert load().checks.keys() - outside - inside - by_name == IN_NO_MATRIX.keys()
+
+
+@pytest.mark.parametrize("check", ACCESS[1:])
+async def test_a_ban_is_not_taken_for_a_host_that_serves_no_users(check: str):
+    refused = everywhere(CannotLook(Reason.REFUSED, "refused"))
+    finding = await find(check, refused, host=replace(HOST, declared=Declared()))
+    assert (finding.status, finding.reason) == (Status.UNKNOWN, Reason.UNREACHABLE)
+    assert "fail2ban" in finding.summary
+
+
+@pytest.mark.parametrize("check", ["relay-submission-closed", "imap-login-after-tls-only"])
+async def test_a_host_that_is_declared_to_send_only_may_refuse_every_mail_port(check: str):
+    refused = everywhere(CannotLook(Reason.REFUSED, "refused"))
+    finding = await find(check, refused, host=replace(HOST, declared=Declared(roles=("null-client",))))
+    assert finding.status is Status.NOT_APPLICABLE
+
+
+async def test_one_port_that_answers_makes_a_refusal_at_another_one_believed():
+    here = network(p587=MailServer())  # what is not named refuses
+    assert (await find("relay-submission-closed", here)).status is Status.PASSED

@@ -45,6 +45,9 @@ def judge(
     certificates: CertificatesOnDisk | Unavailable,
 ) -> Verdict:
     """One door with AUTH within TLS is enough."""
+    shut = [u for u in unseen_doors(submission.doors) if u.reason is Reason.UNREACHABLE]
+    if not roles.declared and shut and len(shut) == len(submission.doors):
+        return Inconclusive(shut[0].detail, shut[0].reason)  # then what it serves is not known either
     if not roles.serves(Role.SUBMISSION, Role.MAILBOX):
         return NotApplicable("the host serves no users")
     good = [door.where for door, session in open_doors(submission.doors) if login_offered(session)]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from auditor.evidence.access import AccessDoor
 from auditor.evidence.relay import Phase
 from auditor.evidence.role_addresses import RoleReplies
 from auditor.evidence.smtp import Door
@@ -41,3 +42,11 @@ class SubmissionVisits:
 
     transient: ClassVar[bool] = True
     doors: tuple[Visited, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessVisits:
+    """143, 110, 993 and 995 of every address."""
+
+    transient: ClassVar[bool] = True
+    doors: tuple[AccessDoor, ...]

@@ -1,6 +1,7 @@
 """IMAP and POP3 up to the point where a user would log in."""
 
 import asyncio
+from dataclasses import replace
 
 from auditor.evidence.access import (
     AccessDoor,
@@ -10,6 +11,8 @@ from auditor.evidence.access import (
     pop3_capabilities,
 )
 from auditor.evidence.dns import HostAddresses
+from auditor.evidence.shut_out import ShutOut
+from auditor.evidence.visits import AccessVisits
 from auditor.model import Host, Options, Reason
 from auditor.net import CannotLook, Network, Stream
 from auditor.probes._dialogue import Visit
@@ -21,8 +24,23 @@ MAX_ANSWER = 16_384
 
 
 async def access_greetings(
-    host: Host, addresses: HostAddresses, network: Network, options: Options
+    host: Host,  # noqa: ARG001 - says whose they are
+    visits: AccessVisits,
+    shut: ShutOut,
 ) -> AccessGreetings:
+    """143, 110, 993 and 995 of every address. Where port 25 and all of these are refused nothing was seen."""
+    unseen = shut.unseen((door.address, door.port, door.greeting) for door in visits.doors)
+    return AccessGreetings(
+        doors=tuple(
+            replace(door, greeting=unseen.get((door.address, door.port), door.greeting))
+            for door in visits.doors
+        )
+    )
+
+
+async def access_visits(
+    host: Host, addresses: HostAddresses, network: Network, options: Options
+) -> AccessVisits:
     """The greeting and the capabilities at 143, 110, 993 and 995. No password is sent."""
     doors = await asyncio.gather(
         *(
@@ -31,7 +49,7 @@ async def access_greetings(
             for port in PROTOCOLS
         )
     )
-    return AccessGreetings(doors=tuple(doors))
+    return AccessVisits(doors=tuple(doors))
 
 
 async def _door(visit: Visit) -> AccessDoor:

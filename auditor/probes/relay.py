@@ -6,6 +6,7 @@ from dataclasses import replace
 from auditor.evidence.refusals import Meaning, meaning_of
 from auditor.evidence.relay import Handover, Phase, RelayAttempts
 from auditor.evidence.reply import Reply
+from auditor.evidence.shut_out import ShutOut
 from auditor.evidence.smtp import Transaction
 from auditor.evidence.vantage import Vantage
 from auditor.evidence.visits import SmtpVisits, SubmissionVisits
@@ -25,6 +26,7 @@ async def relay_attempts(
     smtp: SmtpVisits,
     submission: SubmissionVisits,
     vantage: Vantage,
+    shut: ShutOut,
     network: Network,
     options: Options,
 ) -> RelayAttempts:
@@ -32,6 +34,11 @@ async def relay_attempts(
     if vantage.trusted_because is not None:
         raise CannotLook(Reason.TRUSTED_VANTAGE, vantage.trusted_because)
     phases = [phase for visited in (*smtp.doors, *submission.doors) for phase in visited.phases]
+    doors = ((visited.door.address, visited.door.port, visited.door.session) for visited in submission.doors)
+    phases += [
+        Phase(address=address, port=port, encrypted=False, unavailable=why)
+        for (address, port), why in shut.unseen(doors).items()
+    ]
     return RelayAttempts(phases=await _confirm(phases, host, network, options))
 
 
