@@ -36,7 +36,7 @@ def call(name: str, given: Given) -> int:
 
 def _asked(given: Given) -> Asked:
     return Asked(
-        incident=given.get("incident"), answers=given.get("answers"), actor=given.get("actor"), role=given.get("role", "ops"),
+        incident=given.get("incident"), answers=given.get("answers"), actor=given.get("actor"), role=given.get("role", ""),
         dry_run=bool(given.get("dry_run")),
     )  # fmt: skip
 
@@ -207,7 +207,8 @@ def _approve(given: Given) -> int:
                 f"step {step.id} has shown no list yet: `auditor incident run --step {step.id}` does"
             )
         agree = consent.approve_beside if isinstance(running.desk.incident, Beside) else consent.approve
-        agree(running.desk, step, preview)
+        with running.desk.incident.acting(step.words.approve.role):
+            agree(running.desk, step, preview)
     return Exit.CLEAN
 
 

@@ -33,6 +33,7 @@ def told(folder: Path, state: State, book: Book, now: Instant) -> dict[str, Any]
         "age": elapsed(state.opened, now) if state.opened else None,
         "closed": state.closed.utc if state.closed else None,
         "operator": state.operator,
+        "roles": dict(state.people),
         "runbooks": [f"{pin.name}@{pin.version}" for pin in state.runbooks],
         "next": {"step": key(step), "phase": step.phase, "told": heading(step)} if step else None,
         "interrupted": interrupted,
@@ -57,6 +58,9 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     yield escaped(f"{report['incident']}  {report['title']}")
     yield escaped(
         f"host {', '.join(report['hosts'])}, operator {report['operator']}, opened {report['opened']} ({spoken(report['age'] or 0)} ago)"
+    )
+    yield escaped(
+        "roles: " + ", ".join(f"{role.upper()} {who}" for role, who in sorted(report["roles"].items()))
     )
     yield f"CLOSED {report['closed']}" if report["closed"] else f"open, {done} steps behind us"
     for flaw in report["flaws"]:

@@ -13,7 +13,12 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 def working(function: F) -> F:
     """The options of every command that writes to the journal."""
     for option in (
-        click.option("--role", default="ops", metavar="ROLE", help="Role in which you act.  [default: ops]"),
+        click.option(
+            "--role",
+            default="",
+            metavar="ROLE",
+            help="Role in which you act.  [default: the step's, else ops]",
+        ),
         click.option("--actor", metavar="NAME", help="Who you are.  [default: login name]"),
         click.option(
             "--answers",

@@ -30,6 +30,8 @@ class Collected(Struct, frozen=True, kw_only=True):
     item: str
     exit: int
     file: Attachment
+    began: str
+    command: str
 
 
 def collect(desk: Desk, step: Step) -> Outcome:
@@ -40,6 +42,7 @@ def collect(desk: Desk, step: Step) -> Outcome:
     for item in wanted:
         if (key(step), item.name) in desk.state.evidence:
             continue
+        began = desk.world.clock.now().utc
         spool = Spool(desk.incident.folder, desk.incident.next_name(item.name, item.ending), copy)
         try:
             args = (desk.value("account", step),) if item.needs_account else ()
@@ -51,7 +54,8 @@ def collect(desk: Desk, step: Step) -> Outcome:
             spool.finish()  # what came is kept on the disk, but it is no item
             return Outcome.unknown(f"the connection broke at {item.name}: {error}")
         kept = spool.finish()
-        _record(desk, step, Collected(item=item.name, exit=ran.exit, file=kept), ran.stderr)
+        found = Collected(item=item.name, exit=ran.exit, file=kept, began=began, command=item.text)
+        _record(desk, step, found, ran.stderr)
         desk.say(
             f"  {item.name}: {kept.n} bytes, {kept.sha256[:16]}"
             + ("" if ran.exit in _TOLERABLE else f", exit {ran.exit}")
@@ -68,19 +72,19 @@ def _record(desk: Desk, step: Step, found: Collected, stderr: bytes) -> None:
     files = [found.file]
     if stderr:
         files.append(desk.incident.store(f"{found.file.p}.err", stderr))
-    desk.incident.record("evidence", desk.place(step), {"item": found.item, "exit": found.exit}, tuple(files))
+    told = {"item": found.item, "exit": found.exit, "began": found.began, "command": found.command}
+    desk.incident.record("evidence", desk.place(step), told, tuple(files))
 
 
 def _manifest(desk: Desk, step: Step) -> None:
     """`sha256sum -c` reads one form, programs the other; the journal holds the hash of both."""
-    listed = [
-        attached
-        for entry in desk.incident.journal.entries
-        if entry.kind == "evidence"
-        for attached in entry.files
-    ]
-    plain = "".join(f"{attached.sha256}  {attached.p}\n" for attached in listed)
-    told = json.dumps([{"path": one.p, "sha256": one.sha256, "bytes": one.n} for one in listed], indent=1)
+    taken = [entry for entry in desk.incident.journal.entries if entry.kind == "evidence"]
+    listed = [(entry, attached) for entry in taken for attached in entry.files]
+    plain = "".join(f"{attached.sha256}  {attached.p}\n" for _entry, attached in listed)
+    told = json.dumps(
+        [{"path": one.p, "sha256": one.sha256, "bytes": one.n, "ended": entry.utc, **entry.data} for entry, one in listed],
+        indent=1,
+    )  # fmt: skip
     name = desk.incident.next_name(step.id, ".manifest")
     files = (
         desk.incident.store(f"{name}.sha256", plain.encode()),

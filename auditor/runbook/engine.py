@@ -32,6 +32,10 @@ class Engine:
 
     def run(self, step: Step) -> Outcome:
         """Do one step, or go on with it where a crash stopped it. Raises NotPossible, NoAnswer, Edited, Unwritable."""
+        with self.desk.incident.acting(step.words.role):
+            return self._run(step)
+
+    def _run(self, step: Step) -> Outcome:
         desk = self.desk.at(step)
         self._may_begin(step)
         if desk.dry:
@@ -238,10 +242,15 @@ class Engine:
 
     def skip(self, step: Step, reason: str) -> None:
         """Leave a step out, for a reason that stays in the journal."""
-        self.desk.incident.record("skip", self.desk.place(step), {"reason": reason})
+        with self.desk.incident.acting(step.words.role):
+            self.desk.incident.record("skip", self.desk.place(step), {"reason": reason})
 
     def undo(self, step: Step) -> Outcome:
         """Take a step back. A way back that does not work stops everything."""
+        with self.desk.incident.acting(step.words.role):
+            return self._undo(step)
+
+    def _undo(self, step: Step) -> Outcome:
         desk = self.desk.at(step)
         if step.words.danger is not Danger.REVERSIBLE:
             raise NotPossible(f"step {step.name} has no way back")

@@ -28,7 +28,16 @@ def fold(entries: Iterable[Entry]) -> State:
     for entry in entries:
         handler = _HANDLERS.get(entry.kind)
         state = replace(handler(state, entry) if handler is not None else state, seq=entry.seq)
+        state = replace(state, people=MappingProxyType({**state.people, **_people(entry)}))
     return state
+
+
+def _people(entry: Entry) -> Mapping[str, str]:
+    """Who acted in which role; an approval is that of the person who gave it, whoever typed."""
+    told = {entry.role: entry.actor}
+    if entry.kind == "approval" and entry.data.get("role"):
+        told[str(entry.data["role"])] = str(entry.data.get("by", entry.actor))
+    return told
 
 
 def _with_step(state: State, key: str, **changes: Any) -> State:

@@ -2,9 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
+
+from msgspec import structs
 
 from auditor.runbook.clock import Clock
 from auditor.runbook.folding import fold
@@ -126,6 +129,16 @@ class Incident:
         entry = self.journal.append(kind, self.author, place=place, data=told, files=files)
         self.state = self._folded()
         return entry
+
+    @contextmanager
+    def acting(self, role: str) -> Iterator[None]:
+        """Meanwhile entries are written in this role, unless their author named one."""
+        author = self.author
+        self.author = author if author.role else structs.replace(author, role=role)
+        try:
+            yield
+        finally:
+            self.author = author
 
     def _folded(self) -> State:
         """What the journal that is followed says by now."""

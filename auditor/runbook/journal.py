@@ -22,6 +22,8 @@ from auditor.runbook.clock import Clock, Instant
 NAME: Final = "journal.jsonl"
 BEFORE_THE_FIRST: Final = "0" * 64
 _VERSION: Final = 1
+_DOES: Final = "ops"
+"""The role of whoever types and named no other."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")  # bytes that were no UTF-8; JSON has no place for them
 
 
@@ -42,7 +44,7 @@ class Attachment(Struct, frozen=True, kw_only=True):
 
 
 class Author(Struct, frozen=True, kw_only=True):
-    """Who wrote an entry, from where, in which role."""
+    """Who wrote an entry, from where, in which role; "" is that of the step which is done, else OPS."""
 
     actor: str
     role: str
@@ -155,7 +157,7 @@ class Journal:
         now = self.clock.now()
         entry = Entry(
             v=_VERSION, seq=len(self.entries) + 1, inc=self.incident, utc=now.utc, mono_ns=now.mono_ns, boot=now.boot,
-            src=author.src, actor=author.actor, role=author.role, kind=kind, step=place.step, rb=place.runbook,
+            src=author.src, actor=author.actor, role=author.role or _DOES, kind=kind, step=place.step, rb=place.runbook,
             rb_sha256=place.sha256, data=dict(data or {}), files=files, prev=self.head,
         )  # fmt: skip
         line = canonical(entry)

@@ -124,6 +124,8 @@ class State:
     """By step: when a message was last sent."""
     fired: frozenset[str] = frozenset()
     operator: str = ""
+    people: Mapping[str, str] = field(default_factory=dict)
+    """By role: who last acted or agreed in it."""
     beside: Mapping[str, str] = field(default_factory=dict)
     """The heads of the journals that others write, as they were last noted, by file name."""
     seq: int = 0

@@ -1,14 +1,17 @@
 """The engine: order, gates, consent, verification that decides, ways back, time."""
 
 import hashlib
+import json
 import resource
 import signal
+import subprocess
 
 import pytest
 
 from auditor.runbook.book import Edited
 from auditor.runbook.desk import NotPossible
-from auditor.runbook.journal import Unwritable
+from auditor.runbook.incident import Incident
+from auditor.runbook.journal import Author, Unwritable
 from auditor.runbook.operator import NoAnswer
 from auditor.runbook.proof import flaws
 from auditor.runbook.state import Progress
@@ -290,6 +293,27 @@ def test_a_decision_leads_on(tmp_path, option, rest):
     assert site.state.values["broken-in"] == option
 
 
+def test_the_journal_says_in_which_role_somebody_acted(tmp_path):
+    site = Site(tmp_path, runbook(DECIDE, touch("last")), {"broken-in": {"choose": "no"}})
+    for actor, role in (("anna", ""), ("bo", "expert")):
+        with Incident(site.folder, site.world.clock, Author(actor=actor, role=role, src="test")) as incident:
+            engine = site.engine(incident)
+            engine.run(engine.next_step())
+            incident.record("note", data={"text": "by the way"})
+    with site.incident() as incident:
+        told = [(entry.actor, entry.kind, entry.role) for entry in incident.journal.entries]
+    assert ("anna", "decision", "ic") in told
+    assert ("anna", "note", "ops") in told
+    assert [role for actor, _kind, role in told if actor == "bo"] == ["expert"] * 5
+    assert site.state.people == {"ops": "anna", "ic": "anna", "expert": "bo"}
+
+
+def test_an_approval_is_that_of_the_person_who_gave_it(tmp_path):
+    site = Site(tmp_path, runbook(step("agree", "kind: approve\nrole: ic\napprove: {role: owner}")))
+    site.next()
+    assert site.state.people["owner"] == "bo"
+
+
 def test_a_decision_that_nobody_takes_falls_to_its_default_in_time(tmp_path):
     site = Site(tmp_path, runbook(DECIDE, touch("between"), touch("last")))
     with pytest.raises(NoAnswer):
@@ -545,6 +569,24 @@ def test_evidence_goes_on_where_the_connection_broke(tmp_path):
     assert not any("journalctl" in program.text for program in site.world.remote.programs[before:])
     copies = [path for path in (site.folder / "copy").rglob("*") if path.is_file()]
     assert len(copies) >= 3
+
+
+def test_a_manifest_says_what_was_run_when_and_how_it_ended_and_sha256sum_reads_it(tmp_path):
+    site = Site(tmp_path, runbook(step("copy", "kind: evidence\nrole: ops\nset: configuration")))
+    site.world.clock.seconds = 3600
+    site.next()
+    (told,) = (site.folder / "ev").glob("*-copy.manifest.json")
+    listed = json.loads(told.read_text())
+    assert {one["item"] for one in listed} == {"mail-configuration"}
+    for one in listed:
+        assert one["command"].startswith("cd / || exit 2\nset --\nfor path in etc/postfix")
+        assert (one["began"], one["ended"]) == ("2026-11-21T01:00:00.000Z", "2026-11-21T01:00:00.000Z")
+        assert one["exit"] in {0, 1, 2}
+        assert (site.folder / one["path"]).stat().st_size == one["bytes"]
+    (plain,) = (site.folder / "ev").glob("*-copy.manifest.sha256")
+    subprocess.run(
+        ["sha256sum", "--check", "--quiet", plain.relative_to(site.folder)], cwd=site.folder, check=True
+    )
 
 
 def test_a_message_shows_its_blanks_and_a_person_sends_it(tmp_path):
