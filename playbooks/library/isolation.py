@@ -29,6 +29,7 @@ options:
   admin_networks: {description: networks whose SSH stays open, type: list, elements: str, default: []}
   dead_man_seconds: {description: seconds until SSH opens, type: int, default: 900}
   log_host: {description: host or host:port that L3 keeps reachable, type: str, default: ''}
+  names: {description: whether L3 leaves DNS open, type: bool, default: true}
   mta: {description: the mail program, whose own connections are counted apart, type: str, default: ''}
 author: [The auditor project]
 """
@@ -46,8 +47,8 @@ TABLES = ("auditor_iso", "auditor_egress")
 
 
 # Outgoing SSH answers need no `ct state`: on a host that tracked nothing before, packets of a running session count as new.
-def iso_table(incident: str, networks: list[str], ports: list[int], log: tuple[str, int] | None) -> str:
-    """L3 as nft text: what is not named here is dropped or refused."""
+def iso_table(incident: str, networks: list[str], ports: list[int], log: tuple[str, int] | None, *, names: bool = True) -> str:
+    """L3 as nft text: what is not named here is dropped or refused. Without names a tunnel through DNS is shut as well."""
     v4, v6 = families(networks)
     listed = ", ".join(map(str, ports))
     shipping = ""
@@ -69,7 +70,8 @@ def iso_table(incident: str, networks: list[str], ports: list[int], log: tuple[s
         + "  chain iso_out {\n    type filter hook output priority filter - 10; policy drop;\n    oif lo accept\n"
         + f"    tcp sport {{ {listed} }} ip daddr @admin4 accept\n"
         + f"    tcp sport {{ {listed} }} ip6 daddr @admin6 accept\n"
-        + "    meta l4proto { icmp, ipv6-icmp } accept\n    udp dport { 53, 123 } accept\n    tcp dport 53 accept\n"
+        + "    meta l4proto { icmp, ipv6-icmp } accept\n"
+        + ("    udp dport { 53, 123 } accept\n    tcp dport 53 accept\n" if names else "    udp dport 123 accept\n")
         + shipping
         + "    counter reject with icmpx admin-prohibited\n  }\n}\n"
     )
@@ -135,7 +137,7 @@ def _apply(module: AnsibleModule) -> None:
     text = egress_table(params["incident"], _uid(params["mta"]))
     if params["level"] == "L3":
         networks = sorted({*live, *params["admin_networks"]})
-        text += iso_table(params["incident"], networks, ssh_ports(), _log_target(params["log_host"]))
+        text += iso_table(params["incident"], networks, ssh_ports(), _log_target(params["log_host"]), names=params["names"])
     held = json.loads(STATE.read_text()) if STATE.exists() else {}
     same = held.get("level") == params["level"] and held.get("incident") == params["incident"]
     # Without a running timer an unconfirmed isolation is one that the dead man has opened.
@@ -228,6 +230,7 @@ def main() -> None:
             "admin_networks": {"type": "list", "elements": "str", "default": []},
             "dead_man_seconds": {"type": "int", "default": 900},
             "log_host": {"type": "str", "default": ""},
+            "names": {"type": "bool", "default": True},
             "mta": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

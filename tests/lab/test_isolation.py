@@ -141,6 +141,26 @@ def open_session(lab: Lab, host: Host) -> Iterator[Callable[[], bool]]:
             session.kill()
 
 
+@contextlib.contextmanager
+def mail_session(station: Station, host: Host) -> Iterator[Callable[[], bool]]:
+    """An SMTP session that stays open, and whether the server still answers in it."""
+    with station.entered():
+        session = socket.create_connection((host.v4, 25), timeout=20)
+    with session:
+
+        def answers() -> bool:
+            session.settimeout(2)
+            session.sendall(b"NOOP\r\n")
+            try:
+                return session.recv(200)[:3] == b"250"
+            except TimeoutError:
+                return False
+
+        assert session.recv(200)[:3] == b"220"
+        assert answers()
+        yield answers
+
+
 def egress(host: Host) -> set[str]:
     """Where the host itself still reaches port 25."""
     reached = set()
@@ -161,11 +181,12 @@ def test_an_isolation_keeps_the_admin_shuts_all_else_and_leaves_the_rules_of_the
     before = own_rules(host)
     assert opened(lab.attacker, host) == everything()
     assert egress(host) == {"203.0.113.66", "2001:db8:203::66"}
-    with open_session(lab, host) as still_there:
+    with open_session(lab, host) as still_there, mail_session(lab.attacker, host) as still_served:
         isolate(admin, "present")
         assert opened(lab.attacker, host) == nothing()
         assert egress(host) == set()
         assert still_there(), "the session from before"
+        assert not still_served(), "a session of a stranger from before"
     assert logs_in(lab, host, host.v4)
     assert logs_in(lab, host, host.v6)
     assert own_rules(host) == before
