@@ -164,9 +164,12 @@ def _status(given: Given) -> int:
 
 def _note(given: Given) -> int:
     with engine(_asked(given), beside=True) as running:
-        running.desk.incident.record(
-            "note", data={"kind": given["kind"], "text": check("text", given["text"])}
-        )
+        said: dict[str, Any] = {"kind": given["kind"], "text": check("text", given["text"])}
+        if (about := given["about"]) is not None:
+            if not 1 <= about <= running.desk.state.seq:
+                raise ValueError(f"--about {about}: the journal has entries 1 to {running.desk.state.seq}")
+            said["about"] = about
+        running.desk.incident.record("note", data=said)
     return Exit.CLEAN
 
 

@@ -131,7 +131,13 @@ def status_command(**given: Any) -> None:
 @command.command("note")
 @click.argument("text")
 @click.option(
-    "--kind", type=click.Choice(["note", "hypothesis", "finding", "conclusion", "correction"]), default="note"
+    "--kind",
+    type=click.Choice(["note", "hypothesis", "finding", "conclusion", "correction", "custody"]),
+    default="note",
+    help="custody: evidence changes hands, to whom, when, why, on what.  [default: note]",
+)
+@click.option(
+    "--about", type=int, metavar="SEQ", help="The entry of the journal that it corrects or is about."
 )
 @working
 def note_command(**given: Any) -> None:

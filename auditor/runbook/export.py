@@ -112,7 +112,8 @@ def _detail(entry: Entry) -> str:
         case "open":
             told = (str(data.get("title", "")), f"host {data.get('host', '')}")
         case "note":
-            told = (f"{data.get('kind', '')}: {data.get('text', '')}",)
+            about = f" of {data['about']}" if "about" in data else ""
+            told = (f"{data.get('kind', '')}{about}: {data.get('text', '')}",)
         case "values":
             told = (f"{name.replace('_', ' ')}: {value}" for name, value in data.get("values", {}).items())
         case "step.end" | "undo.end":

@@ -1,6 +1,7 @@
 """What is due, and what is overdue: computed from the journal and the runbooks, so that they survive every restart."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import Struct
 
@@ -23,7 +24,7 @@ def timers(book: Book, state: State, now: Instant) -> list[Timer]:
     """Every running timer, the most urgent first."""
     if state.opened is None or state.closed is not None:
         return []
-    running = [*_deadlines(book, state, now), *_measures(state, now)]
+    running = [*_deadlines(book, state, now), *_measures(state, now), *_returns(book, state, now)]
     for step in book.steps:
         running += _of_step(step, state, now)
     return sorted(running, key=lambda timer: timer.left)
@@ -57,6 +58,25 @@ def _measures(state: State, now: Instant) -> Iterator[Timer]:
     for name, measure in state.temporaries.items():
         left = measure.lasts - elapsed(measure.since, now)
         yield Timer(name=f"temporary:{name}", what=f"temporary measure: {measure.what}", left=left)
+
+
+# How long a mail program tries, as Debian packages it (postconf(5) maximal_queue_lifetime, Exim's retry rule F,4d,6h,
+# smtpd.conf(5) queue ttl, Sendmail's Timeout.queuereturn), less a day to do something about it.
+_TRIES: Final = {"postfix": "4d", "exim4": "3d", "opensmtpd": "3d", "sendmail": "4d"}
+_KEEPS_MAIL_IN: Final = frozenset({"queue.held", "smtp.egress-refused", "isolation.active"})
+
+
+def _returns(book: Book, state: State, now: Instant) -> Iterator[Timer]:
+    """What cannot leave goes back to its senders one day, also to those that were forged."""
+    for step in book.steps:
+        measure = state.temporaries.get(key(step))
+        tries = _TRIES.get(state.at(step.host).values.get("mta", ""))
+        if measure is not None and tries and _KEEPS_MAIL_IN & {one.probe for one in step.words.verify}:
+            yield Timer(
+                name=f"returns:{key(step)}",
+                what=f"a day until mail that waits since {step.label} goes back to its senders: release it, or raise the lifetime",
+                left=seconds(tries) - elapsed(measure.since, now),
+            )
 
 
 def _of_step(step: Step, state: State, now: Instant) -> Iterator[Timer]:

@@ -228,6 +228,10 @@ def test_several_open_incidents_must_be_named(desk):
 def test_notes_answers_skips_and_handover_reach_the_journal(desk):
     desk.open()
     assert desk.incident("note", "it began before noon", "--kind", "hypothesis") == 0
+    assert desk.incident("note", "it began at noon", "--kind", "correction", "--about", "2") == 0
+    assert desk.incident("note", "of nothing", "--kind", "correction", "--about", "99") == 2
+    assert desk.incident("note", "disk image to the police, receipt 12", "--kind", "custody") == 0
+    assert "correction of 2: it began at noon" in desk("incident", "export").output
     assert desk.incident("answer", "net", "192.0.2.0/24") == 0
     assert desk.incident("answer", "net", "all of it") == 2
     assert desk.incident("skip", "hold", "--reason", "known already") == 0

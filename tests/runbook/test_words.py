@@ -204,6 +204,34 @@ def test_timers_tell_what_is_due_and_what_is_overdue(tmp_path):
     }
 
 
+@pytest.mark.parametrize(("mta", "days"), [("postfix", 4), ("exim4", 3), ("opensmtpd", 3), ("sendmail", 4)])
+def test_held_mail_has_a_day_left_before_it_goes_back_to_forged_senders(tmp_path, mta, days):
+    words = (
+        "kind: command\nrole: ops\ndanger: reversible\ntemporary: 14d\nverify:\n  - probe: {}",
+        ("step", "true"),
+        ("undo", "true"),
+    )
+    texts = [
+        step(name, words[0].format(probe), *words[1:])
+        for name, probe in (("hold", "queue.held"), ("limit", "port.open"))
+    ]
+    site = Site(tmp_path, runbook(*texts))
+    with site.incident() as incident:
+        incident.record("values", data={"values": {"mta": mta}})
+    site.run_all()
+    site.world.clock.seconds = 3600
+    book = collect(["test"], site.books)
+    due = {one.name: round(one.left) for one in timers(book, site.state, site.world.clock.now())}
+    assert due["returns:test/hold"] == days * 86400 - 3600
+    assert "returns:test/limit" not in due, "it keeps no mail in"
+    with site.incident() as incident:
+        engine = site.engine(incident)
+        engine.undo(engine.desk.book.find("hold"))
+    assert not [
+        one for one in timers(book, site.state, site.world.clock.now()) if one.name.startswith("returns")
+    ]
+
+
 def test_no_timer_runs_in_a_closed_incident(tmp_path):
     site = Site(tmp_path, runbook(step("one", "kind: probe\nrole: ops\nverify:\n  - probe: queue.held")))
     site.run_all()
