@@ -13,13 +13,15 @@ from auditor.cli._operator import say
 from auditor.cli._status import lines, told
 from auditor.runbook import consent, facts, incident, proof, signing
 from auditor.runbook.beside import Beside
-from auditor.runbook.book import collect, key
+from auditor.runbook.book import collect, followed, key
 from auditor.runbook.clock import SystemClock
 from auditor.runbook.desk import NotPossible
 from auditor.runbook.display import escaped
 from auditor.runbook.engine import Engine
 from auditor.runbook.format import Step, Variable
+from auditor.runbook.library import NoSuchRunbook
 from auditor.runbook.operator import fitting
+from auditor.runbook.parse import Malformed
 from auditor.runbook.state import Progress
 from auditor.runbook.timers import timers
 from auditor.runbook.values import check
@@ -238,7 +240,13 @@ def _export(given: Given) -> int:
 
     folder = incident.find(root(), given["incident"], reading=True)
     state = incident.look(folder)
-    book = collect([pin.name for pin in state.runbooks], _following.runbook_folder(), state.hosts)
+    try:
+        book = followed(folder, state)
+    except (
+        NoSuchRunbook,
+        Malformed,
+    ):  # an incident of an older version, or a copy that is gone, which verify tells
+        book = collect([pin.name for pin in state.runbooks], _following.runbook_folder(), state.hosts)
     text = export.render(
         folder, book, given["form"], retrospective=given["retrospective"], clear=given["clear"]
     )

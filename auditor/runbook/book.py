@@ -3,7 +3,7 @@
 Names inside a runbook (`needs`, `when`, `of`, `goto`) mean steps of the same file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,19 +77,39 @@ def collect(names: Iterable[str], folder: Path, hosts: tuple[str, ...] = ()) -> 
     `hosts` are given where there are several: auditor.runbook.spread says what that means.
     """
     known = library.names(folder)
-    runbooks: dict[str, Runbook] = {}
-    for name in names:
+
+    def runbook(name: str) -> Runbook:
         if name not in known:
             raise library.NoSuchRunbook(f"there is no runbook {name!r}")
-        runbooks[name] = read(folder / f"{name}.md")
+        return read(folder / f"{name}.md")
+
+    return _bound(names, runbook, hosts)
+
+
+def followed(incident: Path, state: State) -> Book:
+    """The book as it was followed, out of the copies that the incident keeps, wherever it is read and whatever became
+    of the runbooks since; raises NoSuchRunbook or Malformed.
+    """
+    pinned = {pin.name: pin for pin in state.runbooks}
+
+    def runbook(name: str) -> Runbook:
+        pin = pinned.get(name)
+        kept = incident / "runbooks" / (f"{name}@{pin.version}-{pin.sha256[:12]}.md" if pin else "none")
+        if not kept.is_file():
+            raise library.NoSuchRunbook(f"the incident keeps no copy of runbook {name!r}")
+        return read(kept)
+
+    return _bound(pinned, runbook, state.hosts)
+
+
+def _bound(names: Iterable[str], find: Callable[[str], Runbook], hosts: tuple[str, ...]) -> Book:
+    runbooks = {name: find(name) for name in names}
     frames = {runbook.front.frame for runbook in runbooks.values() if runbook.front.frame} - {None}
     head: list[Phase] = []
     tail: list[Phase] = []
     for frame in sorted(frames):
         if frame not in runbooks:
-            if frame not in known:
-                raise library.NoSuchRunbook(f"there is no frame {frame!r}")
-            runbooks[frame] = read(folder / f"{frame}.md")
+            runbooks[frame] = find(frame)
         first, second = halves(runbooks[frame])
         head += first
         tail = second + tail

@@ -315,6 +315,26 @@ def test_an_export_is_redacted_unless_asked(desk, tmp_path):
     assert out.read_text().startswith("<!doctype html>")
 
 
+@pytest.mark.parametrize("became", ["edited", "gone"])
+def test_an_export_tells_the_steps_as_they_were_followed_whatever_became_of_the_runbook(desk, became):
+    desk.open()
+    desk.incident("next")
+    text = (desk.books / "test.md").read_text()
+    (desk.books / "test.md").unlink()
+    if became == "edited":
+        (desk.books / "test.md").write_text(text.replace("### Step hold", "### Another step"))
+    exported = desk("incident", "export")
+    assert exported.exit_code == 0, exported.stderr
+    assert "begun - Step hold" in exported.output
+    assert "time to contain" in exported.output, "the measure of that runbook"
+    (folder,) = (desk.folder / "incidents").glob("INC-*[0-9]")
+    for copy in (folder / "runbooks").iterdir():
+        copy.unlink()
+    late = desk("incident", "export")
+    assert ("Another step" in late.output) is (became == "edited"), "the next best"
+    assert (late.exit_code == 0) is (became == "edited")
+
+
 def test_lint_tells_file_and_line_and_exits_1(desk):
     assert desk.code("runbook", "lint", str(desk.books / "test.md")) == 0
     path = desk.books / "test.md"
