@@ -25,7 +25,6 @@ from tests.lab.test_playbooks import Ansible
 from tests.lab.watching import CANARY, Box, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-TRIAL: Final = pytest.mark.trial("written, and not yet seen green on a real host")
 SUBMISSION: Final = [(release, mta) for release, mta in COMBINATIONS if offers_tls(mta, release)]
 COUNTING: Final = [(release, mta) for release, mta in COMBINATIONS if mta in {"postfix", "exim4"}]
 ONE_OF_EACH: Final = [
@@ -185,7 +184,6 @@ def test_an_account_is_shut_with_the_session_it_has_open_and_let_in_again(
     assert refusal(lab, host) == ""
 
 
-@TRIAL
 @pytest.mark.parametrize(
     ("release", "mta"), [("bookworm", "postfix"), ("trixie", "exim4"), ("bookworm", "sendmail")]
 )
@@ -222,7 +220,6 @@ def test_the_mail_program_alone_refuses_the_account_when_its_password_is_good_ag
     assert configuration(host) == before
 
 
-@TRIAL
 def test_one_of_two_accounts_comes_back_alone_beside_another_measure(lab: Lab, place: Place):
     host, ansible = place("bookworm", "postfix")
     own = "bounce_queue_lifetime = 2d"
