@@ -94,6 +94,14 @@ class DefaultOption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     option: str
 
 
+class DeadMan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What happens by itself, and when, unless a later step confirms what this one did."""
+
+    after: str
+    unless: str
+    what: str
+
+
 class Undo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The way back of an Ansible or manual step; commands have `sh {undo=…}` blocks."""
 
@@ -121,6 +129,7 @@ class StepWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     approve: Approval | None = None
     preview: str | None = None
     undo: Undo | None = None
+    dead_man: DeadMan | None = None
     temporary: str | None = None
     witness: bool = False
     ask: dict[str, str | Variable] = {}

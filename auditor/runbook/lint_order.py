@@ -45,6 +45,11 @@ def references(runbook: Runbook, around: Surroundings) -> Iterator[Problem]:
                     step.line, f"{step.id}: {key} names {name}, which comes later: that would be a cycle"
                 )
         yield from _jumps(step, order)
+        if words.dead_man is not None and order.get(words.dead_man.unless, -1) <= here:
+            yield Problem(
+                step.line,
+                f"{step.id}: dead_man: {words.dead_man.unless} is no later step, which could confirm it",
+            )
         for option in words.options.values():
             if option.runbook and around.runbooks is not None and option.runbook not in around.runbooks:
                 yield Problem(step.line, f"{step.id}: there is no runbook {option.runbook}")

@@ -30,7 +30,9 @@ _ANYWHERE: Final = frozenset(
 _KEYS: Final[dict[Kind, frozenset[str]]] = {
     Kind.MANUAL: frozenset({"danger", "undo", "temporary"}),
     Kind.COMMAND: frozenset({"danger", "idempotent", "capture", "preview", "temporary"}),
-    Kind.ANSIBLE: frozenset({"danger", "idempotent", "urgent", "play", "args", "undo", "temporary"}),
+    Kind.ANSIBLE: frozenset(
+        {"danger", "idempotent", "urgent", "play", "args", "undo", "dead_man", "temporary"}
+    ),
     Kind.PROBE: frozenset(),
     Kind.EVIDENCE: frozenset({"set", "two_copies"}),
     Kind.DECISION: frozenset({"question", "options", "default_after"}),
@@ -182,6 +184,7 @@ def _known_words(step: Step, around: Surroundings) -> Iterator[Problem]:
     ]
     times += [("for", words.duration), *[("recheck", moment) for moment in words.recheck]]
     times += [("default_after", words.default_after.time)] if words.default_after else []
+    times += [("dead_man", words.dead_man.after)] if words.dead_man else []
     for key, text in times:
         yield from duration(step.line, f"{step.id}: {key}", text)
     for name, asked in step.questions().items():

@@ -26,7 +26,7 @@ def timers(book: Book, state: State, now: Instant) -> list[Timer]:
         return []
     running = [*_deadlines(book, state, now), *_measures(state, now), *_returns(book, state, now)]
     for step in book.steps:
-        running += _of_step(step, state, now)
+        running += [*_of_step(step, state, now), *_dead_man(book, step, state, now)]
     return sorted(running, key=lambda timer: timer.left)
 
 
@@ -77,6 +77,20 @@ def _returns(book: Book, state: State, now: Instant) -> Iterator[Timer]:
                 what=f"a day until mail that waits since {step.label} goes back to its senders: release it, or raise the lifetime",
                 left=seconds(tries) - elapsed(measure.since, now),
             )
+
+
+def _dead_man(book: Book, step: Step, state: State, now: Instant) -> Iterator[Timer]:
+    """Counts from the step's start: the timer on the host is armed a little later, so this one is never the optimist."""
+    words, known = step.words.dead_man, state.step(key(step))
+    if words is None or known is None or known.undone or known.started is None:
+        return
+    confirmed = state.step(key(book.near(step, words.unless)))
+    over = confirmed is not None and confirmed.progress is Progress.OK
+    if known.progress in {Progress.OK, Progress.STARTED, Progress.UNKNOWN} and not over:
+        left = seconds(words.after) - elapsed(known.started, now)
+        yield Timer(
+            name=f"dead-man:{key(step)}", what=f"{words.what}, unless {words.unless} is done", left=left
+        )
 
 
 def _of_step(step: Step, state: State, now: Instant) -> Iterator[Timer]:

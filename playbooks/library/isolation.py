@@ -165,6 +165,8 @@ def _apply(module: AnsibleModule) -> None:
 def _status(level: str, *, confirmed: bool) -> str:
     if confirmed:
         return f"{level} holds and survives a reboot. Undo it with isolate_state=absent."
+    if level == "L2":
+        return "L2 holds. A reboot would lift it until a new login confirms it (isolate_state=confirmed)."
     return f"{level} holds. Confirm it with a new login (isolate_state=confirmed), or SSH opens when the timer ends; mail stays closed. A reboot would lift it."
 
 

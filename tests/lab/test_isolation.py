@@ -282,6 +282,8 @@ def test_an_engine_that_is_killed_goes_on_and_a_rule_set_that_was_reloaded_is_no
     assert [one["step"] for one in desk.status()["temporary"]] == ["host-compromise/shut-in"]
     assert desk.incident("resume").returncode == 0
     assert desk.ended("shut-in")["result"] == "ok"
+    assert {one["data"]["role"] for one in desk.entries() if one["kind"] == "approval"} == {"owner"}
+    assert "dead-man:host-compromise/shut-in" in {one["name"] for one in desk.status()["timers"]}
     assert opened(lab.attacker, host) == nothing()
 
     host.sh("systemctl unmask --runtime nftables; systemctl restart nftables")

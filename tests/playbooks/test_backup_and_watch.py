@@ -103,7 +103,10 @@ class Kept(backup.Restic):
             case "snapshots":
                 out = json.dumps([{"id": "0123abcd", "time": "2026-11-22", "paths": [str(self.folder)]}])
             case "ls":
-                nodes = [{"struct_type": "snapshot"}, *({"type": "file", "path": str(path)} for path in files)]
+                nodes = [
+                    {"struct_type": "snapshot"},
+                    *({"type": "file", "path": str(path)} for path in files),
+                ]
                 out = "".join(json.dumps(node) + "\n" for node in nodes)
             case "restore":
                 for path in (one for one in files if one.name not in self.lost):
@@ -208,7 +211,11 @@ def test_a_problem_that_nobody_was_told_of_ends_in_silence():
         ("postfix", '{"queue_name": "deferred"}\n{"queue_name": "active"}\n', 2),
         ("exim", "25m  2.9K 0t5C6f-0000c8-00 <alice@example.org>\n          bob@example.net\n", 1),
         ("opensmtpd", "9f3a1c2b4d5e6f70|inet4|mta|auth|a@b.example|c@d.example|\n", 1),
-        ("sendmail", "\t\t/var/spool/mqueue (1 request)\n4AMBh9xk012345       12 Sun Nov 22 06:00 <a@b.example>\n", 1),
+        (
+            "sendmail",
+            "\t\t/var/spool/mqueue (1 request)\n4AMBh9xk012345       12 Sun Nov 22 06:00 <a@b.example>\n",
+            1,
+        ),
     ],
 )
 def test_the_queue_is_counted_as_each_program_lists_it(

@@ -8,6 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from auditor.runbook import library
+from auditor.runbook.values import seconds
+
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 NEIGHBOURS = ("mail_listeners", "mail_dialogue", "mail_transaction", "packet_filter")
 VANTAGE = "198.51.100.7 50000 192.0.2.25 22"
@@ -138,6 +141,14 @@ def test_the_rules_hold_their_place_and_every_port_of_sshd(module):
     assert "tcp dport 6514 ip daddr 192.0.2.20 accept" in text
     assert text.startswith("add table inet auditor_iso\ndelete table inet auditor_iso\n")
     assert "flush" not in text
+
+
+def test_the_runbooks_count_down_to_the_very_second_at_which_ssh_opens():
+    steps = [step for book in library.every(PLAYBOOKS.parent / "runbooks") for step in book.steps]
+    counted = {step.id: step.words for step in steps if step.words.dead_man is not None}
+    assert set(counted) == {"shut-in"}
+    for words in counted.values():
+        assert words.args["isolate_dead_man_seconds"] == seconds(words.dead_man.after)
 
 
 def test_names_are_shut_where_data_may_leave_through_them(module):

@@ -30,7 +30,9 @@ def change(transactions, tmp_path: Path, monkeypatch):
         raise Failed(msg)
 
     frame = {"run": "one", "units": [], "recipients": []}
-    module = SimpleNamespace(check_mode=False, params={"frame": frame}, fail_json=fail, exit_json=lambda **_: None)
+    module = SimpleNamespace(
+        check_mode=False, params={"frame": frame}, fail_json=fail, exit_json=lambda **_: None
+    )
     (tmp_path / "conf").write_text("old\n", encoding="ascii")
     made = transactions.Transaction(module, "Dovecot answers")
     made.mail = False
@@ -45,7 +47,9 @@ def said(tmp_path: Path) -> str:
 
 
 def test_a_trial_that_fails_brings_the_file_back_and_no_program_is_told(change, tmp_path):
-    change.trial = [["sh", "-c", f"grep -q new {tmp_path}/conf && echo 'doveconf: Fatal: line 1' >&2; exit 89"]]
+    change.trial = [
+        ["sh", "-c", f"grep -q new {tmp_path}/conf && echo 'doveconf: Fatal: line 1' >&2; exit 89"]
+    ]
     with pytest.raises(Failed, match="undone, everything is as it was: .* failed: doveconf: Fatal: line 1"):
         change.commit()
     assert (tmp_path / "conf").read_text(encoding="ascii") == "old\n"
@@ -53,10 +57,14 @@ def test_a_trial_that_fails_brings_the_file_back_and_no_program_is_told(change, 
     assert not (tmp_path / "store" / "pending.json").exists()
 
 
-def test_what_no_longer_holds_after_a_reload_brings_the_file_back_and_reloads_it(change, tmp_path, transactions, monkeypatch):
+def test_what_no_longer_holds_after_a_reload_brings_the_file_back_and_reloads_it(
+    change, tmp_path, transactions, monkeypatch
+):
     monkeypatch.setattr(transactions, "SETTLE_SECONDS", 0)
     change.prove = [lambda: "the socket is not there"]
-    with pytest.raises(Failed, match="undone, everything is as it was: no longer true: the socket is not there"):
+    with pytest.raises(
+        Failed, match="undone, everything is as it was: no longer true: the socket is not there"
+    ):
         change.commit()
     assert (tmp_path / "conf").read_text(encoding="ascii") == "old\n"
     assert said(tmp_path) == "reload\nreload\n"

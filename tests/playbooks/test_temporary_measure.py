@@ -57,7 +57,10 @@ def another_way(path: Path, host: str = "[other.example]:25"):
 
     def edit(change) -> None:
         lines = change.content(str(path)).splitlines(keepends=True)
-        change.put(str(path), "".join(f"relayhost = {host}\n" if line.startswith("relayhost") else line for line in lines))
+        change.put(
+            str(path),
+            "".join(f"relayhost = {host}\n" if line.startswith("relayhost") else line for line in lines),
+        )
 
     return edit
 
@@ -122,7 +125,9 @@ def test_a_file_that_the_measure_made_goes_with_it(run, tmp_path):
     assert not table.exists()
 
 
-def test_a_file_that_is_built_from_another_one_is_left_to_its_builder_when_somebody_built_it_anew(run, tmp_path):
+def test_a_file_that_is_built_from_another_one_is_left_to_its_builder_when_somebody_built_it_anew(
+    run, tmp_path
+):
     built = tmp_path / "sendmail.cf"
     built.write_text("# built on Monday\nO X\n")
     run(lambda change: change.put(str(built), "# built on Tuesday\nO Y\n", derived=True))

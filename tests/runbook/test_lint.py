@@ -78,6 +78,21 @@ def test_the_example_keeps_every_rule():
             "approve: {role: ic, if_refused: {a: 1}}\n",
             "if_refused is for urgent playbooks",
         ),
+        (
+            "play: isolate\n",
+            "play: isolate\ndead_man: {after: soon, unless: fix, what: x}\n",
+            "fix: dead_man: ",
+        ),
+        (
+            "play: isolate\n",
+            "play: isolate\ndead_man: {after: 1m, unless: fix, what: x}\n",
+            "fix is no later step",
+        ),
+        (
+            "role: ic\nquestion",
+            "role: ic\ndead_man: {after: 1m, unless: fix, what: x}\nquestion",
+            "has no dead_man",
+        ),
         ("approve: {role: ic}\n", "", "nobody approves it"),
         ("needs: [copy-queue]\n", "", "names no evidence step"),
         ("preview: queue-id\n", "", "no preview of what it will act on"),

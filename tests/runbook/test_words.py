@@ -204,6 +204,27 @@ def test_timers_tell_what_is_due_and_what_is_overdue(tmp_path):
     }
 
 
+def test_an_isolation_that_nobody_confirmed_is_counted_down(tmp_path):
+    shut = (
+        "kind: ansible\nrole: ops\nplay: isolate\nurgent: true\ndanger: reversible\n"
+        "dead_man: {after: 15m, unless: confirm, what: SSH opens}\nundo: {manual: Take it back.}\nverify:\n  - probe: ssh.alive"
+    )
+    confirm = "kind: ansible\nrole: ops\nplay: isolate\nurgent: true\nverify:\n  - probe: ssh.alive"
+    site = Site(tmp_path, runbook(step("shut", shut), step("confirm", confirm)))
+    book = collect(["test"], site.books)
+
+    def due():
+        found = timers(book, site.state, site.world.clock.now())
+        return {one.what: round(one.left) for one in found if one.name.startswith("dead-man")}
+
+    assert due() == {}
+    site.next()
+    site.world.clock.seconds = 60
+    assert due() == {"SSH opens, unless confirm is done": 840}
+    site.next()
+    assert due() == {}
+
+
 @pytest.mark.parametrize(("mta", "days"), [("postfix", 4), ("exim4", 3), ("opensmtpd", 3), ("sendmail", 4)])
 def test_held_mail_has_a_day_left_before_it_goes_back_to_forged_senders(tmp_path, mta, days):
     words = (
