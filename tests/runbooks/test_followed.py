@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.runbook import library
 from auditor.runbook.book import collect
 from auditor.runbook.desk import Desk
 from auditor.runbook.engine import Engine
@@ -11,6 +12,7 @@ from auditor.runbook.format import Kind
 from auditor.runbook.incident import Incident, create
 from auditor.runbook.opening import Occasion, begin
 from auditor.runbook.operator import Questions, Scripted
+from auditor.runbook.spread import on_each_host
 from auditor.runbook.state import Progress
 from auditor.runbook.vocabulary import MTAS
 from auditor.transport.remote import Ran
@@ -66,10 +68,10 @@ def _no_waiting_for_the_disk(monkeypatch):
     monkeypatch.setattr("os.fsync", lambda _descriptor: None)
 
 
-def follow(tmp_path: Path, name: str, mta: str, debian: int):
+def follow(tmp_path: Path, name: str, mta: str, debian: int, hosts: tuple[str, ...] = ()):
     world = FakeWorld(tmp_path)
     world.remote = Obliging()
-    book = collect([name], BOOKS)
+    book = collect([name], BOOKS, hosts)
     facts = {
         "mta": mta, "debian": str(debian), "units": f"{mta}.service", "have_credentials": "yes", "dovecot": "yes",
         "mail_canary": "canary@example.test",
@@ -79,15 +81,21 @@ def follow(tmp_path: Path, name: str, mta: str, debian: int):
         begin(
             incident,
             book,
-            Occasion(runbook=name, title=book.runbooks[name].front.title, host="mx1", values=facts),
+            Occasion(
+                runbook=name, title=book.runbooks[name].front.title, host="mx1", values=facts,
+                hosts={host: {"host": host} for host in hosts},
+            ),
+        )  # fmt: skip
+        worlds = dict.fromkeys(hosts, world)
+        engine = Engine(
+            Desk(incident, book, world, Questions(Scripted(script(book), said.append)), worlds=worlds)
         )
-        engine = Engine(Desk(incident, book, world, Questions(Scripted(script(book), said.append))))
         for _ in range(200):
             step = engine.next_step()
             if step is None:
                 break
             outcome = engine.run(step)
-            ended.append((step.id, outcome.result))
+            ended.append((step.name, outcome.result))
             if outcome.result is not Progress.OK and step.words.kind is not Kind.WAIT:
                 raise AssertionError(f"{step.id}: {outcome.detail}\n" + "\n".join(said[-15:]))
             world.clock.seconds += 60 if outcome.result is Progress.OK else 6 * 3600
@@ -106,6 +114,24 @@ def test_a_runbook_can_be_followed_to_its_end(tmp_path, name, mta, debian):
     assert ended[0][0] == "frame-declare"
     assert {last["frame-watch-period"], last["frame-retrospective"]} == {Progress.OK}
     assert [text for text in world.remote.texts if "{{" in text] == []
+
+
+@pytest.mark.parametrize(
+    "name", sorted(one.id for one in library.every(BOOKS) if one.front.targets in {"serial", "all"})
+)
+def test_a_runbook_for_several_hosts_can_be_followed_on_two(tmp_path, name):
+    hosts = ("mx1", "mx2")
+    ended, left, _world = follow(tmp_path, name, "postfix", 13, hosts)
+    last = dict(ended)
+    assert left == {}
+    assert set(last.values()) == {Progress.OK}
+    spread = {step.id for step in collect([name], BOOKS).steps if on_each_host(step)} & {
+        one.partition("@")[0] for one in last
+    }
+    assert spread
+    for step in spread:
+        assert {f"{step}@{host}" for host in hosts} <= set(last), step
+    assert last["frame-retrospective"] is Progress.OK
 
 
 @pytest.mark.parametrize("mta", MTAS)
