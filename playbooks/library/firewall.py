@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.mail_listeners import listeners
+from ansible.module_utils.mail_listeners import listeners, unit_state
 from ansible.module_utils.mail_transaction import FRAME_SPEC, last_line, run
 from ansible.module_utils.packet_filter import address_set, arm, disarm, families, live_addresses, login, present, ssh_ports
 
@@ -45,6 +45,7 @@ REVERT = Path("/run/auditor/firewall-revert.nft")
 UNIT = Path("/etc/systemd/system/auditor-firewall.service")
 BESIDE = Path("/etc/systemd/system/nftables.service.d/zz-auditor-firewall.conf")
 MAIL = {25, 465, 587, 110, 143, 993, 995, 4190}
+BOXES = {110, 143, 993, 995}
 EPHEMERAL = 32768  # ip(7), ip_local_port_range: a bound port above is a client's
 EMPTY = f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
 
@@ -114,7 +115,10 @@ def _doors(params: dict[str, Any]) -> Doors:
     """Ports by their owner's word; else mail, and what listened when the table was made first, so that nothing breaks by it."""
     known, ssh = _read(STATE), ssh_ports()
     now = [one.port for one in listeners() if not one.loopback]
-    tcp = set(params["tcp"]) or (MAIL & {25, 465, 587, *now}) | set(known.get("tcp") or now)
+    before = set(known.get("tcp") or now)
+    if not BOXES & before and unit_state("dovecot.service").get("UnitFileState") == "enabled":
+        before |= BOXES  # it is down at this moment: nobody shall be shut out of it when it is back
+    tcp = set(params["tcp"]) or (MAIL & {25, 465, 587, *now}) | before
     udp = params["udp"] or known.get("udp") or _udp_servers()
     admins = [str(ipaddress.ip_network(one, strict=False)) for one in params["admin_networks"]]
     if admins:  # whoever works on the host while the door gets narrower stays in, and is remembered

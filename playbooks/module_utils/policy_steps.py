@@ -12,7 +12,8 @@ LADDER = ("none", "quarantine", "reject")
 
 def settled(record: Record, present: list[str]) -> Record:
     """SPF grows, DMARC climbs by one step, a good record that `keep` describes stays."""
-    owned = [value for value in present if record["owns"] and value.startswith(record["owns"])]
+    # A name server turns several records round with every answer; what becomes of them must be the same each time.
+    owned = sorted(value for value in present if record["owns"] and value.startswith(record["owns"]))
     if record["owns"] == "v=spf1" and record["value"] != "v=spf1 -all":
         return record | {"value": merged_spf(owned, record["value"])}
     if record.get("climb"):

@@ -159,6 +159,36 @@ def test_there_is_a_jail_for_each_program_that_takes_passwords(mta: str, dovecot
     assert [jail["name"] for jail in jails] == names
 
 
+EXIM_FILTER = (
+    (Path(__file__).parents[2] / "playbooks/roles/login_guessing/templates/exim.conf.j2")
+    .read_text(encoding="utf-8")
+    .partition("failregex = ")[2]
+    .partition("\n")[0]
+    .replace("<ADDR>", r"(?P<address>[0-9A-Fa-f.:]+)")
+)
+FAILED_LOGIN = "535 Incorrect authentication data"
+
+
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
+        (f" plain_server authenticator failed for (x) [203.0.113.66]:4711: {FAILED_LOGIN} (set_id=bob)", "203.0.113.66"),
+        (f" login authenticator failed for h.example [203.0.113.66] I=[192.0.2.1]:587: {FAILED_LOGIN}", "203.0.113.66"),
+        (f" [712] plain authenticator failed for h.example (x) [2001:db8::66]:1: {FAILED_LOGIN}", "2001:db8::66"),
+        (
+            f" login authenticator failed for (a)[192.0.2.9]) [203.0.113.66]:1: {FAILED_LOGIN} (set_id=x [192.0.2.9]: {FAILED_LOGIN})",
+            "203.0.113.66",
+        ),
+        (" H=mx.example [192.0.2.9]:25 F=<a@b.example> rejected RCPT <gone@example.org>: Unrouteable address", None),
+        (" H=mx.example [192.0.2.9]:25 F=<a@b.example> rejected RCPT <x@y.example>: relay not permitted", None),
+        (f" <= x@y.example H=h [192.0.2.9] T=\"login authenticator failed for [192.0.2.8]: {FAILED_LOGIN}\"", None),
+    ],
+)
+def test_exim_s_jail_counts_failed_logins_and_nothing_that_a_mail_server_does(line, address):
+    found = re.search(EXIM_FILTER, line)
+    assert (found and found["address"]) == address
+
+
 def test_dovecot_2_4_gets_the_filter_that_knows_its_words():
     filters = [
         rules.guessing_jails({"mta": "exim", "dovecot": version})[1].get("filter")

@@ -81,6 +81,13 @@ def test_spf_keeps_every_mechanism_that_is_published_and_ends_in_a_refusal():
     assert settled["value"] == "v=spf1 include:_spf.example.net mx ip4:192.0.2.1 -all"
 
 
+def test_two_spf_records_become_the_same_one_in_whatever_order_they_are_answered():
+    wanted = records.spf_record("example.org", ["192.0.2.1"], [])
+    two = ["v=spf1 mx ~all", "v=spf1 include:_spf.example.net +all"]
+    one = "v=spf1 include:_spf.example.net mx ip4:192.0.2.1 -all"
+    assert [steps.settled(wanted, present)["value"] for present in (two, two[::-1])] == [one, one]
+
+
 def test_a_null_mx_yields_to_hosts_that_take_mail_and_is_left_out_for_a_domain_that_does():
     spf, dmarc, null = records.silent_records("parked.example", takes_mail=False)
     assert (spf["value"], dmarc["value"], null["value"]) == ("v=spf1 -all", "v=DMARC1; p=reject", "0 .")
