@@ -3,6 +3,7 @@
 import contextlib
 import re
 import ssl
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -173,6 +174,9 @@ def test_role_addresses_are_made_taken_and_taken_back(lab: Lab, mail_host: MailH
         )
 
 
+LETS_GO = (("name-resolution", "drain"), ("storage-loss", "drain"), ("open-relay", "release"))
+
+
 @contextlib.contextmanager
 def reloaded(host: Host) -> Iterator[None]:
     """What is done within reloads Postfix; at the end the queue manager of before has ended, too.
@@ -193,7 +197,7 @@ def test_delayed_mail_goes_when_a_runbook_lets_it_go(
     host = mail_host(release, mta)
     sender = f"root@{host.domain}"
     later = {"exim4": "sendmail -odq"}.get(mta, program(mta))
-    for book, step in (("name-resolution", "drain"), ("storage-loss", "drain"), ("open-relay", "release")):
+    for book, step in LETS_GO:
         mark = f"{book}-{release}-{mta}"
         follower = Follower(host, release, book)
         host.sh(SHUT)
@@ -209,3 +213,35 @@ def test_delayed_mail_goes_when_a_runbook_lets_it_go(
         follower.must(step, Use.DO)
         follower.must(step, Use.DO)
         wait_for(lambda want=mark: canary.has(want), f"the mail that {book} lets go", seconds=30)
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+@pytest.mark.parametrize("mta", ["exim4", "sendmail"])
+def test_a_destination_that_does_not_answer_keeps_back_no_other_mail(
+    lab: Lab, canary: Box, mail_host: MailHosts, release: str, mta: str
+):
+    """Exim and Sendmail send one message after the other; the two others leave that to processes of their own."""
+    host = mail_host(release, mta)
+    lab.zone("silent.example", [f"@ A {SILENT}", "@ MX 10 @"])
+    send = f"{'sendmail -odq' if mta == 'exim4' else program(mta)} -f root@{host.domain}"
+    try:
+        host.sh(DEAF)
+        host.sh(f"for n in 1 2 3; do printf 'Subject: x\\n\\nx\\n' | {send} box@silent.example; done")
+        for book, step in LETS_GO:
+            mark = f"beside-{book}-{release}-{mta}"
+            host.sh(f"printf 'Subject: {mark}\\n\\nx\\n' | {send} {CANARY}")
+            began = time.monotonic()
+            Follower(host, release, book).must(step, Use.DO)
+            assert time.monotonic() - began < THE_ENGINES_LIMIT
+            wait_for(lambda want=mark: canary.has(want), f"the mail that {book} lets go", seconds=60)
+    finally:
+        host.fresh()
+
+
+SILENT = "203.0.113.99"
+DEAF = f"""
+nft add table inet deaf
+nft 'add chain inet deaf out {{ type filter hook output priority 0; }}'
+nft add rule inet deaf out ip daddr {SILENT} drop
+"""
+THE_ENGINES_LIMIT = 120
