@@ -63,15 +63,15 @@ class Admin:
         report = json.loads(done.stdout)
         return {(f["check"], f["subject"]): f for target in report["targets"] for f in target["findings"]}
 
-    def playbook(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    def playbook(self, name: str, *words: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
         """ansible-playbook as the report prints it."""
-        return self.playbooks([name], *words)
+        return self.playbooks([name], *words, **kwargs)
 
-    def playbooks(self, names: Iterable[str], *words: str) -> subprocess.CompletedProcess[str]:
+    def playbooks(self, names: Iterable[str], *words: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
         """Several playbooks in one run, in this order."""
         files = [str(REPOSITORY / "playbooks" / f"{name}.yml") for name in names]
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml"]
-        return self._run([*command, *files, *words])
+        return self._run([*command, *files, *words], **kwargs)
 
     def _run(self, argv: Sequence[str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1", "HOME": str(self.folder)}

@@ -15,6 +15,7 @@ import yaml
 
 from tests.lab.admin import OUTSIDE, Admin
 from tests.lab.laboratory import Lab
+from tests.lab.machine import Host
 from tests.lab.net import Station
 from tests.lab.test_playbooks import Ansible
 
@@ -55,12 +56,12 @@ def ansible(lab: Lab, tmp_path_factory: pytest.TempPathFactory):
     host.stop()
 
 
-def name_server(ansible: Ansible, secret: str, *domains: str, silent: str = "") -> None:
+def name_server(ansible: Ansible, secret: str, *domains: str, silent: str = "", address: str = "") -> None:
     """Tell the inventory where updates go and with which key."""
     inventory = yaml.safe_load(ansible.inventory.read_text(encoding="utf-8"))
     key = ansible.lab.names.tsig()
     server = {
-        "address": key["server"],
+        "address": address or key["server"],
         "key_name": key["name"],
         "algorithm": key["algorithm"],
         "secret": secret,
@@ -298,3 +299,76 @@ def test_a_wrong_key_changes_nothing_and_is_named_in_one_sentence(lab: Lab, ansi
     assert "DNS was left as it is: " in output
     assert wrong not in output
     assert texts(lab, "other.example", "192.0.2.53") == []
+
+
+KNOT_ZONE = "knot.elsewhere.example"
+KNOT = """
+cat > /etc/knot/knot.conf <<END
+server:
+    listen: $V4@53
+key:
+  - id: {name}
+    algorithm: {algorithm}
+    secret: {secret}
+acl:
+  - id: update
+    key: {name}
+    action: update
+zone:
+  - domain: {zone}
+    storage: /var/lib/knot
+    file: {zone}.zone
+    acl: update
+    dnssec-signing: on
+END
+cat > /var/lib/knot/{zone}.zone <<END
+@ 60 SOA ns1 root 1 3600 600 86400 60
+@ 60 NS ns1
+ns1 60 A $V4
+@ 60 MX 10 mx1.updates.example.
+@ 60 TXT "site-verification=8"
+@ 60 TXT "v=spf1 ip4:192.0.2.7 ~all"
+END
+chown -R knot:knot /var/lib/knot
+systemctl enable knot
+"""
+
+
+@pytest.fixture
+def knot(lab: Lab) -> Iterator[Host]:
+    """Knot DNS, which signs its zone itself, where the others are BIND."""
+    key = {word: lab.names.tsig()[word] for word in ("name", "algorithm", "secret")}
+    setup = KNOT.format(zone=KNOT_ZONE, **key)
+    address = {"v4": "198.51.100.191", "v6": "2001:db8:100::191"}
+    host = lab.host(
+        "ns1.elsewhere.example", **address, profile="none", packages="knot", setup=setup, ports=(53,)
+    )
+    label = KNOT_ZONE.partition(".")[0]
+    lab.zone("elsewhere.example", [f"{label} NS ns1.{label}", f"ns1.{label} A {host.v4}"])
+    yield host
+    lab.drop(host)
+
+
+def test_knot_takes_the_same_updates(lab: Lab, ansible: Ansible, knot: Host):
+    name_server(ansible, lab.names.tsig()["secret"], KNOT_ZONE, address=knot.v4)
+    tags = ("--tags", "spf-single-valid-record,dmarc-valid,tls-rpt-published")
+    assert ansible.run("authentication-records", *tags)[1] > 0
+    assert texts(lab, KNOT_ZONE, knot.v4) == [
+        "site-verification=8",
+        f"v=spf1 ip4:192.0.2.7 mx ip4:{ansible.host.v4} ip6:{ansible.host.v6} -all",
+    ]
+    for name, value in (
+        (f"_dmarc.{KNOT_ZONE}", "v=DMARC1; p=none"),
+        (f"_smtp._tls.{KNOT_ZONE}", "v=TLSRPTv1"),
+    ):
+        assert texts(lab, name, knot.v4) == [f"{value}; rua=mailto:dmarc-reports@{KNOT_ZONE}"]
+    assert ansible.run("authentication-records", *tags)[1] == 0
+    verdicts = found(ansible, KNOT_ZONE, "spf-single-valid-record", "dmarc-valid", "tls-rpt-published")
+    assert {status for status, _ in verdicts.values()} == {"passed"}, verdicts
+
+    name_server(ansible, "d3JvbmcgYnV0IG9mIHRoZSByaWdodCBsZW5ndGggISE=", KNOT_ZONE, address=knot.v4)
+    output, _ = ansible.run("authentication-records", "--tags", "dmarc-policy-enforced", check=False)
+    assert "DNS was left as it is: " in output
+    assert texts(lab, f"_dmarc.{KNOT_ZONE}", knot.v4) == [
+        f"v=DMARC1; p=none; rua=mailto:dmarc-reports@{KNOT_ZONE}"
+    ]
