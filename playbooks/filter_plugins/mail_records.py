@@ -58,6 +58,7 @@ def sts_record(domain: str, policy_id: str) -> dict[str, Any]:
 def records_to_publish(printed: dict[str, Any]) -> list[str]:
     """What somebody has to do where no server takes updates from here: the records in both forms, ready to be copied."""
     return [
+        *printed.get("remarks", []),
         "Publish these records at whoever keeps the zone (your DNS provider):",
         *printed["zone"].splitlines(),
         "The same for octoDNS:",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.name_servers import PROBLEMS, Primary, answered, looked_up
-from ansible.module_utils.policy_steps import settled
+from ansible.module_utils.policy_steps import crowded, settled
 from ansible.module_utils.zone_text import octodns, zone_snippet
 
 try:
@@ -43,6 +43,7 @@ RETURN = """
 zone: {description: the records as a zone snippet, returned: always, type: str}
 visible: {description: whether every name server answers every record, returned: always, type: bool}
 octodns: {description: the records as octoDNS YAML, returned: always, type: str}
+remarks: {description: what is wrong in records that a person has to publish, returned: when there are any, type: list}
 """
 
 TAKEN = "it holds another value, which another host may need. Choose a name of its own for this host."
@@ -70,6 +71,11 @@ def _seen(record: dict[str, Any]) -> list[str]:
         return []
 
 
+def _in_words(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """For a person who keeps the zone, with what is wrong in what comes of it."""
+    return {"zone": zone_snippet(records), "octodns": octodns(records), "remarks": [why for one in records if (why := crowded(one))]}
+
+
 def _print(module: AnsibleModule, records: list[dict[str, Any]]) -> None:
     """Nothing is changed: what is published is taken into account, and only what differs from it is told."""
     present = [_seen(one) for one in records]
@@ -78,17 +84,20 @@ def _print(module: AnsibleModule, records: list[dict[str, Any]]) -> None:
         module.fail_json(msg=f"{taken[0]['name']}: {taken[0].get('taken', TAKEN)}")
     told = [one for one, values in zip(records, present) if _differs(one, values, 0)]
     visible = not told and answered(records)
-    module.exit_json(changed=False, published=False, visible=visible, zone=zone_snippet(told), octodns=octodns(told))
+    module.exit_json(changed=False, published=False, visible=visible, **_in_words(told))
 
 
 def _publish(module: AnsibleModule, records: list[dict[str, Any]], result: dict[str, Any]) -> None:
     primary = Primary(module.params["server"])
-    foreign = [one for one in records if one.get("elsewhere") and not primary.holds(one["name"])]
-    records = [one for one in records if one not in foreign]
-    if foreign:  # a host's own name may lie in a zone that this server does not keep
-        result |= {"published": False, "zone": zone_snippet(foreign), "octodns": octodns(foreign)}
+    by_hand = [one for one in records if one.get("elsewhere") and not primary.holds(one["name"])]
+    records = [one for one in records if one not in by_hand]  # a host's own name may lie in a zone that this server does not keep
     present = [primary.values(one["name"], one["type"]) for one in records]
-    records = [settled(one, values) for one, values in zip(records, present)]
+    settling = [(settled(one, values), values) for one, values in zip(records, present)]
+    too_long = [one for one, _ in settling if crowded(one)]
+    by_hand += too_long
+    records, present = ([pair[at] for pair in settling if not crowded(pair[0])] for at in (0, 1))
+    if by_hand:
+        result |= {"published": False, **_in_words(by_hand)}
     for one, values in zip(records, present):
         if _taken(one, values):
             module.fail_json(msg=f"DNS was left as it is: {one['name']}: {one.get('taken', TAKEN)}")
@@ -97,7 +106,7 @@ def _publish(module: AnsibleModule, records: list[dict[str, Any]], result: dict[
     before = "".join(zone_snippet([records[at] | {"value": value, "gone": False} for value in present[at]]) for at in wanted)
     result["diff"] = {"before": before, "after": zone_snippet(list(wanted.values()))}
     if not wanted or module.check_mode:
-        module.exit_json(changed=bool(wanted), visible=not wanted and not primary.await_everywhere(records, module.params["wait"]), **result)
+        module.exit_json(changed=bool(wanted), visible=not wanted and not too_long and not primary.await_everywhere(records, module.params["wait"]), **result)
     for phase in (False, True):
         part = [one for one in wanted.values() if bool(one.get("gone")) is phase]
         for record in part:
@@ -108,7 +117,7 @@ def _publish(module: AnsibleModule, records: list[dict[str, Any]], result: dict[
             late = str(error)
         if late:
             module.fail_json(msg=f"The primary server has the records, but after {module.params['wait']} seconds: {late}", changed=True)
-    module.exit_json(changed=True, visible=True, **result)
+    module.exit_json(changed=True, visible=not too_long, **result)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 Record = dict[str, Any]
 
+ASKING = 10
 LADDER = ("none", "quarantine", "reject")
 
 
@@ -29,6 +30,22 @@ def merged_spf(present: list[str], wanted: str) -> str:
     for value in [*present, wanted]:
         terms += [term for term in value.split()[1:] if term.lstrip("+-~?") != "all" and term not in terms]
     return " ".join(["v=spf1", *terms, "-all"])
+
+
+def crowded(record: Record) -> str:
+    """Why an SPF record would be a permanent error at once: more than ten of its terms ask (RFC 7208 section 4.6.4). Else empty.
+
+    What they include asks more: this counts only what stands in the record itself.
+    """
+    if not record["value"].startswith("v=spf1"):
+        return ""
+    asking = [term for term in record["value"].split()[1:] if re.match(r"[+?~-]?(?:include:|exists:|a\b|mx\b|ptr\b)|redirect=", term)]
+    if len(asking) <= ASKING:
+        return ""
+    return (
+        f"{record['name']}: the SPF record that comes of what is published asks for {len(asking)} names, and receivers give up after {ASKING}. "
+        "Take out of it what you no longer send by; it is published for you once it asks for fewer."
+    )
 
 
 def climbed(owned: list[str], record: Record) -> str:

@@ -259,6 +259,19 @@ def test_a_domain_without_mail_says_so_everywhere_and_one_with_hosts_is_left_alo
     assert texts(lab, "other.example", "192.0.2.53") == []
 
 
+def test_two_records_that_would_ask_for_too_many_names_together_are_left_to_a_person(
+    lab: Lab, ansible: Ansible
+):
+    includes = [" ".join(f"include:s{n}.example" for n in range(at, at + 6)) for at in (0, 6)]
+    lab.zone("crowded.example", [f'@ TXT "v=spf1 {one} ~all"' for one in includes], dynamic=True)
+    name_server(ansible, lab.names.tsig()["secret"], "crowded.example")
+    output, changed = ansible.run("authentication-records", "--tags", "spf-single-valid-record")
+    assert "asks for 13 names, and receivers give up after 10" in output
+    assert "crowded.example. 3600 IN TXT" in output
+    assert changed == 0
+    assert len(texts(lab, "crowded.example", "192.0.2.53")) == 2
+
+
 def test_without_a_name_server_what_is_missing_is_printed_and_nothing_that_is_there_is_lost(
     lab: Lab, ansible: Ansible, tmp_path: Path
 ):

@@ -236,3 +236,23 @@ def test_a_name_server_without_a_way_to_it_has_not_answered_but_for_an_ipv6_addr
 
     monkeypatch.setattr(primary, "values", unreachable)
     assert primary._lags(address, {"name": "example.org", "type": "TXT", "value": "x"}) == lags
+
+
+@pytest.mark.parametrize(
+    ("terms", "crowded"),
+    [
+        (" ".join(f"include:s{n}.example" for n in range(10)), False),
+        (" ".join(f"include:s{n}.example" for n in range(10)) + " mx", True),
+        (" ".join(f"?exists:s{n}.example" for n in range(9)) + " a:x.example redirect=y.example", True),
+        (" ".join(f"ip4:192.0.2.{n}" for n in range(40)) + " ip6:2001:db8::1", False),
+    ],
+)
+def test_an_spf_record_that_asks_for_more_than_ten_names_is_not_published(terms: str, crowded: bool):
+    why = steps.crowded({"name": "example.org", "value": f"v=spf1 {terms} -all"})
+    assert bool(why) is crowded
+    assert not why or "asks for 11 names, and receivers give up after 10" in why
+
+
+def test_what_is_wrong_in_a_record_is_said_before_the_record():
+    told = records.records_to_publish({"zone": "z", "octodns": "o", "remarks": ["it asks for 12 names"]})
+    assert told[0] == "it asks for 12 names"
