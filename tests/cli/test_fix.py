@@ -96,6 +96,20 @@ def test_a_playbook_that_succeeds_closes_nothing_by_itself(here):
     assert "still open  relay-closed" in done.stdout
 
 
+def test_what_a_repair_made_judgeable_and_is_open_is_a_finding(here):
+    weak = replace(found(Status.FAILED), check="dmarc-policy-enforced")
+    here.scans += [
+        (found(Status.FAILED), replace(weak, status=Status.NOT_APPLICABLE)),
+        (found(Status.PASSED), weak),
+    ]
+
+    done = fix("--yes")
+
+    assert done.exit_code == 1
+    assert "now open    dmarc-policy-enforced" in done.stdout
+    assert "closed      relay-closed" in done.stdout
+
+
 def test_a_second_scan_that_cannot_see_leaves_it_incomplete(here):
     here.scans += [found(Status.FAILED), found(Status.UNKNOWN)]
     assert fix("--yes").exit_code == 3

@@ -74,6 +74,20 @@ def door(serve: Callable[[socket.socket], None]) -> Iterator[int]:
     thread.join(5)
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(535, None), (235, "(it answers 235)"), (454, "(it answers 454)"), (504, "(it answers 504)")],
+)
+def test_only_535_says_that_whoever_knows_the_passwords_was_asked(dialogue, code, told):
+    class Session:
+        def say(self, line: str) -> tuple[int, str]:
+            assert line.startswith("AUTH PLAIN ")
+            return code, ""
+
+    complaint = dialogue._refuses_nobody(Session())
+    assert complaint is None if told is None else told in complaint
+
+
 @pytest.fixture
 def seen_at(dialogue, monkeypatch):
     """What is seen at a port of implicit TLS, of which `port` stands for the number and the address."""

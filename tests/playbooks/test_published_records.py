@@ -3,6 +3,7 @@
 import errno
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -119,6 +120,28 @@ def test_a_policy_that_senders_could_not_follow_is_not_announced(policy: str, co
     told = sts.complaint_of(policy, ["mx1.example.org"])
     assert complaint in told
     assert bool(told) == bool(complaint)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "why"),
+    [
+        (200, "text/plain; charset=utf-8", b"version: STSv1\n", ""),
+        (301, "text/plain", b"version: STSv1\n", "the server answers 301"),
+        (404, "text/plain", b"", "the server answers 404"),
+        (200, "text/html", b"version: STSv1\n", "it is served as text/html"),
+        (200, "text/plain", b"x" * 70_000, "it is longer than"),
+    ],
+)
+def test_a_policy_counts_as_senders_fetch_it(monkeypatch, status: int, kind: str, body: bytes, why: str):
+    answer = SimpleNamespace(status=status, read=lambda most: body[:most], getheader=lambda _name: kind)
+    connection = SimpleNamespace(
+        request=lambda *_words, **_more: None, getresponse=lambda: answer, close=lambda: None
+    )
+    monkeypatch.setattr(sts.http.client, "HTTPSConnection", lambda *_words, **_more: connection)
+    text, told = sts.fetched("mta-sts.example.org")
+    assert told.startswith(why)
+    assert bool(told) is bool(why)
+    assert text == ("" if why else body.decode())
 
 
 KEYS = {name: name * 32 for name in ("aa", "bb", "cc", "dd")}

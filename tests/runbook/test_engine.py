@@ -7,7 +7,9 @@ import signal
 import subprocess
 
 import pytest
+from msgspec import structs
 
+from auditor.runbook import consent
 from auditor.runbook.book import Edited
 from auditor.runbook.desk import NotPossible
 from auditor.runbook.incident import Incident
@@ -162,6 +164,23 @@ def test_a_queue_id_that_is_none_stops_everything(tmp_path, hostile):
         site.next()
     assert (site.host / "queue").exists()
     assert "\x1b" not in "".join(site.said)
+
+
+def test_a_list_that_was_cut_short_or_has_no_end_is_not_acted_on(tmp_path, monkeypatch):
+    site = Site(tmp_path, PURGE)
+    (site.host / "queue").write_text("3F2A1B4C5D\n3F2A1B4C5E\n3F2A1B4C5F\n")
+    assert site.next() == ("copy", Progress.OK)
+    monkeypatch.setattr(consent, "_MOST_ITEMS", 2)
+    with pytest.raises(NotPossible, match="more than 2 items"):
+        site.next()
+    run = site.world.remote.run
+    monkeypatch.setattr(
+        site.world.remote, "run", lambda *words, **more: structs.replace(run(*words, **more), truncated=True)
+    )
+    monkeypatch.setattr(consent, "_MOST_ITEMS", 9)
+    with pytest.raises(NotPossible, match="the preview of purge failed"):
+        site.next()
+    assert not (site.host / "removed").exists()
 
 
 def test_one_person_alone_types_the_hosts_name_and_waits(tmp_path):

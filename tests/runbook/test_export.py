@@ -9,6 +9,8 @@ import pytest
 
 from auditor.runbook.book import collect
 from auditor.runbook.export import render
+from auditor.runbook.incident import Incident
+from auditor.runbook.journal import Author
 from auditor.runbook.redact import Redaction
 from tests.runbook.fake_world import Site, runbook, step
 
@@ -156,3 +158,13 @@ def test_the_timeline_names_the_copy_of_the_runbook_that_was_followed_from_then_
     text = exported(site)
     assert "edited runbook accepted" in text
     assert f"runbooks/test@1-{digest[:12]}.md sha256:{digest}" in text.partition("## Evidence")[2]
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@"])
+def test_no_cell_is_a_formula_for_a_spreadsheet(site, first):
+    author = Author(actor=f"{first}cmd|' /C calc'!A0", role="ops", src="test")
+    with Incident(site.folder, site.world.clock, author) as incident:
+        incident.record("note", data={"kind": "finding", "text": "x"})
+    cells = [cell for row in csv.reader(io.StringIO(exported(site, "csv", clear=True))) for cell in row]
+    assert f"'{first}cmd|' /C calc'!A0 (OPS)" in cells
+    assert not [cell for cell in cells if cell.startswith(first)]

@@ -343,6 +343,7 @@ def test_what_keeps_mail_is_not(command):
         ("systemctl start {{ x }}", True),
         ("systemctl start -- {{ x }}", False),
         ("grep -e {{ x }} /y", False),
+        ("grep -e y {{ x }}", True),
         ("printf '%s' {{ x }}", False),
         ("name={{ x }}", False),
         ("grep 'a='{{ x }} /y", False),
