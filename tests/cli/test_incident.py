@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from auditor.cli import _following, _opening, auditor
 from auditor.runbook.clock import Instant, SystemClock
+from auditor.runbook.world import Played
 from tests.runbook.fake_world import EVERYTHING, FakeWorld, runbook, step
 
 COMMAND = "kind: command\nrole: ops\n"
@@ -412,6 +413,29 @@ def test_a_second_person_approves_the_list_that_was_shown(desk):
     assert desk.incident("approve", "purge") == 0
     assert desk.code("incident", "next", "--answers", str(refusing)) == 0
     assert (desk.world.remote.folder / "removed").read_text() == "3F2A1B4C5D\n"
+
+
+def test_the_owner_agrees_from_elsewhere_to_what_a_playbook_refused(desk):
+    words = (
+        "kind: ansible\nrole: ops\nplay: isolate\nurgent: true\n"
+        "approve: {role: owner, two_person: required, if_refused: {isolate_owner_agrees: true}}\nverify:\n  - probe: ssh.alive"
+    )
+    (desk.books / "test.md").write_text(runbook(step("iso", words)))
+    desk.open()
+    assert desk.incident("approve", "iso") == 1  # nothing was refused yet
+    refused = Played(
+        good=False, changed=0, output="", refused="Refused: mx1 is the last; nothing was changed."
+    )
+    desk.world.played = [refused, refused, Played(good=True, changed=1, output="ok")]
+    refusing = desk.folder / "refusing.yml"
+    refusing.write_text(yaml.safe_dump({**EVERYTHING, "iso": {"approve": {"agreed": False}}}))
+    first = desk("incident", "next", "--answers", str(refusing))
+    assert "Refused: mx1 is the last; nothing was changed." in first.output
+    assert json.loads(desk("incident", "status", "--json").output)["steps"] == {"test/iso": "failed"}
+    assert desk.incident("approve", "iso", "--actor", "carla") == 0
+    assert desk.code("incident", "next", "--answers", str(refusing)) == 0
+    report = json.loads(desk("incident", "status", "--json").output)
+    assert (report["steps"], report["roles"]["owner"]) == ({"test/iso": "ok"}, "bo")
 
 
 def test_resume_says_what_is_next_when_nothing_was_interrupted(desk):

@@ -250,6 +250,17 @@ def test_a_way_back_restores_what_was_captured_and_ends_the_measure(tmp_path):
     assert not site.state.temporaries
 
 
+def test_a_measure_that_is_taken_once_more_is_taken_back_once_more(tmp_path):
+    site = Site(tmp_path, runbook(HOLD, FREE))
+    for setting in ("old\n", "newer\n"):
+        (site.host / "setting").write_text(setting)
+        with site.incident() as incident:
+            engine = site.engine(incident)
+            for name in ("hold", "free"):
+                assert engine.run(engine.desk.book.find(name)).result is Progress.OK
+        assert (site.host / "setting").read_text() == setting
+
+
 def test_an_incident_with_a_temporary_measure_cannot_be_closed(tmp_path):
     site = Site(tmp_path, runbook(HOLD))
     (site.host / "setting").write_text("old\n")
