@@ -19,7 +19,9 @@ from tests.lab.machine import Host
 from tests.lab.profile import LOGIN, PASSWORD
 from tests.lab.submitting import answers, submission
 from tests.lab.test_account import SHUT, SUBMISSION, program, refused
-from tests.lab.watching import CANARY, Box, listener, session, unit_of, wait_for
+from tests.lab.test_actions import public
+from tests.lab.update import SETTINGS, installed, update_waiting
+from tests.lab.watching import CANARY, Box, listener, serves, session, unit_of, wait_for
 
 pytestmark = pytest.mark.lab
 THREE = 3
@@ -172,6 +174,50 @@ def test_role_addresses_are_made_taken_and_taken_back(lab: Lab, mail_host: MailH
         host.run(
             {"opensmtpd": "smtpctl update table aliases", "exim4": "true"}.get(mta, "newaliases"), check=True
         )
+
+
+PATCHED = [("bookworm", "postfix"), ("trixie", "exim4"), ("trixie", "opensmtpd"), ("bookworm", "sendmail")]
+
+
+@pytest.mark.parametrize(("release", "mta"), PATCHED)
+def test_a_host_is_patched_while_it_takes_no_mail_and_what_the_admin_wrote_stays(
+    lab: Lab, mail_host: MailHosts, release: str, mta: str
+):
+    """The update does to the mail program what its own package does: it restarts the unit, masked or not."""
+    host = mail_host(release, mta)
+    follower = Follower(host, release, "maintenance-round")
+    restarts = f"deb-systemd-invoke restart {unit_of(release, mta)}.service || true"
+    with update_waiting(host, restarts):
+        host.sh(f"echo ours > {SETTINGS}")
+        follower.must("stop-accepting", Use.DO)
+        try:
+            wait_for(lambda: not public(host), "no mail port that others reach", seconds=30)
+            told = follower.must("patch", Use.DO)
+            assert (installed(host), host.read(SETTINGS)) == ("2", "ours\n")
+            assert f"{SETTINGS}.dpkg-dist" in told.splitlines(), "the person is told what to merge"
+            assert not public(host), "the restart opened the doors"
+            follower.must("patch", Use.DO)
+        finally:
+            follower.must("stop-accepting", Use.UNDO)
+            host.run(f"rm -f {SETTINGS}.dpkg-dist")
+        wait_for(lambda: 25 in public(host), "port 25", seconds=30)
+        assert serves(lab, host, "root")
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_a_mirror_that_does_not_answer_ends_the_patch_before_anything_is_installed(
+    mail_host: MailHosts, release: str
+):
+    """apt-get alone warns, goes on with the lists of last week and ends well."""
+    host = mail_host(release, "postfix")
+    with update_waiting(host):
+        host.sh(
+            "apt-get update -qq; echo 'deb http://127.0.0.1:9/debian-security x main' >> /etc/apt/sources.list"
+        )
+        done = Follower(host, release, "maintenance-round").run("patch", Use.DO)
+        assert done.returncode != 0
+        assert "127.0.0.1" in done.stderr
+        assert installed(host) == "1"
 
 
 LETS_GO = (("name-resolution", "drain"), ("storage-loss", "drain"), ("open-relay", "release"))

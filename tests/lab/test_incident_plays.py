@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shlex
 import smtplib
 import socket
 import tarfile
@@ -22,6 +21,7 @@ from tests.lab.machine import Host
 from tests.lab.profile import LOGIN, PASSWORD, offers_tls
 from tests.lab.submitting import refusal, send, submission
 from tests.lab.test_playbooks import Ansible
+from tests.lab.update import installed, update_waiting
 from tests.lab.watching import CANARY, Box, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -391,22 +391,6 @@ def test_what_could_not_be_read_is_named_and_everything_else_is_kept(place: Plac
     } == {"kept"}
 
 
-NOTE: Final = """
-mkdir -p /root/repo /root/note/DEBIAN; cd /root; : > repo/Packages
-pack() {
-    printf 'Package: lab-note\\nVersion: %s\\nArchitecture: all\\nMaintainer: lab <root@localhost>\\nDescription: note\\n' "$1" > note/DEBIAN/control
-    printf '#!/bin/sh\\n%s\\n' "$2" > note/DEBIAN/postinst; chmod 0755 note/DEBIAN/postinst
-    dpkg-deb -b note "repo/note_$1.deb" > /dev/null
-    { cat note/DEBIAN/control; echo "Filename: ./note_$1.deb"; echo "Size: $(stat -c %s "repo/note_$1.deb")"
-      echo "SHA256: $(sha256sum "repo/note_$1.deb" | cut -d ' ' -f 1)"; echo; } >> repo/Packages
-}
-pack 1 true; pack 2 "$POSTINST"; dpkg -i repo/note_1.deb > /dev/null
-rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
-chmod 0755 /root; echo 'deb [trusted=yes] file:/root/repo ./' > /etc/apt/sources.list
-"""
-VERSION: Final = "dpkg-query -W -f '${Version}' lab-note"
-
-
 def connections(lab: Lab, host: Host, ended: threading.Event) -> list[bool]:
     """Whether somebody outside got a connection, four times a second until `ended`."""
     seen = []
@@ -426,24 +410,24 @@ def test_a_host_takes_no_new_mail_while_it_is_patched_and_then_mail_flows(
     lab: Lab, place: Place, release: str, mta: str
 ):
     host, ansible = place(release, mta)
-    host.sh(f"POSTINST={shlex.quote('sleep 5')}\n{NOTE}")
-    ended, seen = threading.Event(), []
-    watch = threading.Thread(target=lambda: seen.extend(connections(lab, host, ended)))
-    watch.start()
-    try:
-        output, changed = ansible.run("patch-round", "-e", '{"mail_host_run": "patched"}')
-    finally:
-        ended.set()
-        watch.join(30)
-    assert changed == 1, output
-    assert host.sh(VERSION) == "2"
-    assert False in seen, "nobody was refused during the upgrade"
-    assert seen[seen.index(False) :].count(True) > 0, "nobody was let in after it"
-    kept = "/var/backups/auditor/patched/round"
-    assert "lab-note\t1" in host.read(f"{kept}/packages.txt")
-    assert "etc/hostname" in host.sh(f"tar -tf {kept}/etc.tar").splitlines()
-    assert "auditor" not in host.sh("nft list tables")
-    assert ansible.run("patch-round")[1] == 0
+    with update_waiting(host, "sleep 5"):
+        ended, seen = threading.Event(), []
+        watch = threading.Thread(target=lambda: seen.extend(connections(lab, host, ended)))
+        watch.start()
+        try:
+            output, changed = ansible.run("patch-round", "-e", '{"mail_host_run": "patched"}')
+        finally:
+            ended.set()
+            watch.join(30)
+        assert changed == 1, output
+        assert installed(host) == "2"
+        assert False in seen, "nobody was refused during the upgrade"
+        assert seen[seen.index(False) :].count(True) > 0, "nobody was let in after it"
+        kept = "/var/backups/auditor/patched/round"
+        assert "lab-note\t1" in host.read(f"{kept}/packages.txt")
+        assert "etc/hostname" in host.sh(f"tar -tf {kept}/etc.tar").splitlines()
+        assert "auditor" not in host.sh("nft list tables")
+        assert ansible.run("patch-round")[1] == 0
 
 
 BREAKS: Final = {
@@ -460,10 +444,10 @@ def test_an_upgrade_that_stops_mail_is_taken_back_with_what_it_did_to_the_config
 ):
     host, ansible = place(release, mta)
     before = configuration(host)
-    host.sh(f"dpkg --purge lab-note; rm -rf /root/repo\nPOSTINST={shlex.quote(BREAKS[mta])}\n{NOTE}")
-    output, _ = ansible.run("patch-round", check=False)
-    assert "The round stops here: no longer true after the upgrade" in output
-    assert "Taken back, mail flows as before" in output
-    assert host.sh(VERSION) == "1"
-    assert configuration(host) == before
-    assert "auditor" not in host.sh("nft list tables")
+    with update_waiting(host, BREAKS[mta]):
+        output, _ = ansible.run("patch-round", check=False)
+        assert "The round stops here: no longer true after the upgrade" in output
+        assert "Taken back, mail flows as before" in output
+        assert installed(host) == "1"
+        assert configuration(host) == before
+        assert "auditor" not in host.sh("nft list tables")

@@ -11,6 +11,7 @@ from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.net import ip
 from tests.lab.scanner import SCANNER, unit_text
+from tests.lab.update import installed, offer_update
 from tests.lab.watching import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
@@ -94,22 +95,6 @@ def test_mail_waits_for_a_dead_resolver_and_drains_with_another_one(
 
 # -- one recipient, a scanner that hangs, maintenance ----------------------------------------------------------------
 
-NOTE = """
-cd /root; rm -rf note security; mkdir -p note/DEBIAN security
-printf 'Package: lab-note\\nVersion: 1\\nArchitecture: all\\nMaintainer: lab <root@localhost>\\nDescription: note\\n' > note/DEBIAN/control
-dpkg-deb -b note note_1.deb > /dev/null; dpkg -i note_1.deb > /dev/null
-sed -i 's/^Version: 1/Version: 2/' note/DEBIAN/control
-printf '#!/bin/sh\\n%s\\n' "$POSTINST" > note/DEBIAN/postinst; chmod 0755 note/DEBIAN/postinst
-dpkg-deb -b note security/note_2.deb > /dev/null
-{ cat note/DEBIAN/control; echo "Filename: ./note_2.deb"; echo "Size: $(stat -c %s security/note_2.deb)"
-  echo "SHA256: $(sha256sum security/note_2.deb | cut -d ' ' -f 1)"; } > security/Packages
-{ echo "Date: $(date -Ru)"; echo "SHA256:"; echo " $(sha256sum security/Packages | cut -d ' ' -f 1) $(stat -c %s security/Packages) Packages"; } > security/Release
-rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
-chmod 0755 /root; echo 'deb [trusted=yes] file:/root/security ./' > /etc/apt/sources.list
-apt-get update -qq
-"""
-"""An update of a package that is waiting in a security archive on the host's own disk."""
-VERSION = "dpkg-query -W -f '${Version}' lab-note"
 ROUND = {
     "vars": {"window": "02:00 to 03:00 UTC"},
     "ready": {"restore_tried_on": "the first of the month"},
@@ -240,8 +225,8 @@ def test_a_round_waits_at_the_host_that_does_not_come_back_and_ends_on_both(
 ):
     """Given an update that stops the mail program, when two hosts are patched in turn, then the second waits for the first."""
     first, second = pair
-    first.sh("POSTINST='systemctl mask --now postfix@-'\n" + NOTE)
-    second.sh("POSTINST=true\n" + NOTE)
+    offer_update(first, "systemctl mask --now postfix@-")
+    offer_update(second)
     for host in pair:
         host.sh("mkdir -p /var/lib/auditor; touch /var/lib/auditor/backup-succeeded")
     desk = Desk(lab, first, tmp_path, ROUND, beside=[second])
@@ -253,14 +238,14 @@ def test_a_round_waits_at_the_host_that_does_not_come_back_and_ends_on_both(
     assert stopped.returncode != 0
     assert "no mail program runs" in desk.ended(f"patch@{first.name}")["reason"]
     assert desk.status()["next"]["step"] == f"maintenance-round/patch@{first.name}"
-    assert (first.sh(VERSION), second.sh(VERSION)) == ("2", "1")
+    assert (installed(first), installed(second)) == ("2", "1")
     begun = {one["step"] for one in desk.entries() if one["kind"] == "step.start"}
     assert f"stop-accepting@{second.name}" not in begun
     assert 25 in second.listening()
 
     first.sh("systemctl unmask postfix@-; systemctl start postfix@-")
     desk.follow({f"frame/frame-watch-period@{host.name}": "the watch takes a day" for host in pair})
-    assert (first.sh(VERSION), second.sh(VERSION)) == ("2", "2")
+    assert (installed(first), installed(second)) == ("2", "2")
     for host in pair:
         assert 25 in host.listening()
         assert "bounced 0 + queued 0 + held 0" in desk.balance(f"@{host.name}")
@@ -272,12 +257,13 @@ def test_the_second_host_is_not_begun_when_the_first_does_not_come_back(
 ):
     """Given an update that stops the mail program, when two hosts are patched, then the second keeps what it has."""
     first, second = pair
-    first.sh("POSTINST='systemctl mask --now postfix@-'\n" + NOTE)
-    second.sh("POSTINST=true\n" + NOTE)
+    offer_update(first, "systemctl mask --now postfix@-")
+    offer_update(second)
+    first.sh("rm /root/security/note_1.deb")  # as security archives do, so there is no way back
     admin = Admin(lab=lab, folder=tmp_path)
     admin.inventory(first, second)
     done = admin.playbook("patch-round")
     assert done.returncode != 0
     assert "The round stops here: no longer true after the upgrade" in done.stdout, done.stdout[-2000:]
-    assert (first.sh(VERSION), second.sh(VERSION)) == ("2", "1")
+    assert (installed(first), installed(second)) == ("2", "1")
     assert 25 in second.listening()
