@@ -1,6 +1,7 @@
 """The playbook backup on real hosts: what it saves comes back, whoever takes the host over cannot take it away, and checks say so."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from auditor.runbook.format import Use
 from tests.lab.admin import Admin
+from tests.lab.follower import BOOKS, Follower
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 
@@ -157,6 +160,33 @@ def test_a_mailbox_that_was_destroyed_comes_back_byte_for_byte(saved: Saved):
     saved.host.sh("auditor-backup restore / /home/admin/Maildir")
     assert saved.host.sha(["/home/admin/Maildir"]) == before
     assert saved.host.sh(f"stat -c '%U %a' {MAIL}") == owner
+
+
+@on_both
+def test_a_runbook_fetches_lost_mail_counts_it_and_leaves_new_mail_alone(saved: Saved):
+    host, lost = saved.host, "/home/admin/Maildir"
+    release = "bookworm" if host.mta == "postfix" else "trixie"
+    runbook = Follower(host, release, "storage-loss", restore_to="/srv/restored", lost_path=lost)
+    host.sh(
+        f"rm -rf {lost}; mkdir -p {lost}/new {lost}/cur {lost}/tmp; echo today > {lost}/new/1800000000.fresh"
+    )
+    runbook.must("fetch", Use.DO)
+    assert f"{lost}: 1 of 1 messages" in runbook.must("fetch", Use.VERIFY)
+    host.sh(f"rm /srv/restored{MAIL}")
+    short = runbook.run("fetch", Use.VERIFY)
+    assert (short.returncode, f"{lost}: 0 of 1 messages" in short.stderr) == (1, True)
+    assert host.run(["test", "-e", MAIL]).returncode == 1, "nothing comes over the mailbox in use"
+    runbook.must("fetch", Use.DO)
+
+    printed = re.search(r"`(tar -cf .* MAILBOX)`", (BOOKS / "storage-loss.md").read_text())
+    assert printed is not None
+    host.sh(printed[1].replace("RESTORED", f"/srv/restored{lost}").replace("MAILBOX", lost))
+    assert host.sh(f"cat {MAIL} {lost}/new/1800000000.fresh; stat -c %U {MAIL}") == f"{TEXT}today\nadmin\n"
+    assert "1 of 1" not in host.sh(f"auditor-backup compare / {lost}"), "the new one is counted as well"
+    for _ in range(2):
+        runbook.must("fetch", Use.UNDO)
+    assert host.sh("ls /srv") == "restored.not-wanted\n"
+    host.sh(f"rm -r /srv/restored.not-wanted {lost}/new/1800000000.fresh; chown -R admin:admin {lost}")
 
 
 @on_one

@@ -28,6 +28,7 @@ SAMPLES = {
     "domain": "example.com",
     "int": "3",
     "line": "noted",
+    "path": "/srv/restored",
     "text": "noted",
     "optional-time": "2026-11-20 03:10",
 }

@@ -6,6 +6,7 @@
     auditor-backup run         back up, read back, then say so in /var/lib/auditor/backup-succeeded
     auditor-backup rehearse    restore beside the original, compare, then say so in /var/lib/auditor/restore-rehearsed
     auditor-backup restore DIRECTORY [PATH...]      what was backed up last, below DIRECTORY
+    auditor-backup compare DIRECTORY [PATH...]      whether each mailbox below DIRECTORY has the messages that were backed up
     auditor-backup restic ...  restic itself, with the place and the password of this host
 
 Installed by the playbook backup; its settings are in /etc/auditor/backup.json, the password in /etc/auditor/backup.secret.
@@ -254,6 +255,21 @@ def compared(root: Path, *, newest_change: float) -> tuple[int, int, list[str], 
     return same, moved, bad, size
 
 
+def counted(restic: Restic, directory: str, paths: list[str]) -> str:
+    """Every mailbox of the last backup at or below one of `paths`, with its messages below `directory` and in the manifest of the backup."""
+    told = json.loads(restic("dump", "latest", *restic.host, "--tag", "auditor", str(OWN / "manifest.json")))
+    tops = [path.rstrip("/") for path in paths] or [""]
+    wanted = {box: number for box, number in sorted(told.items()) if any(box == top or box.startswith(f"{top}/") for top in tops)}
+    if not wanted:
+        raise Failed("the manifest of the last backup has no mailbox there")
+    found = {box: manifest([below]).get(below, 0) for box in wanted for below in [directory.rstrip("/") + box]}
+    lines = [f"{box}: {found[box]} of {number} messages" for box, number in wanted.items()]
+    short = [line for box, line in zip(wanted, lines, strict=True) if found[box] < wanted[box]]
+    if short:
+        raise Failed("; ".join(short))
+    return "\n".join(lines)
+
+
 def stamp(name: str) -> None:
     STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
     (STATE / name).touch()
@@ -281,6 +297,8 @@ def main(words: list[str]) -> str:
         case ["restore", directory, *paths]:
             includes = [word for path in paths for word in ("--include", path)]
             return restic("restore", "latest", *restic.host, "--tag", "auditor", "--target", directory, *includes)
+        case ["compare", directory, *paths]:
+            return counted(restic, directory, paths)
         case ["restic", *rest] if rest:
             return restic(*rest)
         case _:
