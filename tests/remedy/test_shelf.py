@@ -114,7 +114,7 @@ def demanded(role):
         while todo:
             new = set(re.findall(rf"\b{role.name}_\w+", todo.pop())) - known
             known |= new
-            todo += [(derived | task.get("vars", {})).get(name, "") for name in new]
+            todo += [str((derived | task.get("vars", {})).get(name, "")) for name in new]
         yield from ((tag, name, str(options[name]["default"])) for name in known & empty)
 
 
