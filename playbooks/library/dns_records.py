@@ -63,28 +63,29 @@ def _differs(record: dict[str, Any], present: list[str], ttl: int) -> bool:
     return owned != [record["value"]]
 
 
-def _seen(record: dict[str, Any]) -> list[str]:
-    """What the world is answered now; without an answer nothing is known, and the record is printed as it was computed."""
+def _seen(record: dict[str, Any]) -> tuple[list[str], str]:
+    """What the world is answered now, or why nobody knows: then the record is printed as it was computed, and that is said."""
     try:
-        return list(looked_up(record["name"], record["type"]).values)
-    except PROBLEMS:
-        return []
+        return list(looked_up(record["name"], record["type"]).values), ""
+    except PROBLEMS as error:
+        return [], f"{record['name']}: what is published could not be looked up ({error}): put this record there only if there is none, or a weaker one."
 
 
-def _in_words(records: list[dict[str, Any]]) -> dict[str, Any]:
+def _in_words(records: list[dict[str, Any]], *unseen: str) -> dict[str, Any]:
     """For a person who keeps the zone, with what is wrong in what comes of it."""
-    return {"zone": zone_snippet(records), "octodns": octodns(records), "remarks": [why for one in records if (why := crowded(one))]}
+    remarks = [*filter(None, unseen), *(why for one in records if (why := crowded(one)))]
+    return {"zone": zone_snippet(records), "octodns": octodns(records), "remarks": remarks}
 
 
 def _print(module: AnsibleModule, records: list[dict[str, Any]]) -> None:
     """Nothing is changed: what is published is taken into account, and only what differs from it is told."""
-    present = [_seen(one) for one in records]
+    present, unseen = zip(*map(_seen, records)) if records else ((), ())
     records = [settled(one, values) for one, values in zip(records, present)]
     if taken := [one for one, values in zip(records, present) if _taken(one, values)]:
         module.fail_json(msg=f"{taken[0]['name']}: {taken[0].get('taken', TAKEN)}")
     told = [one for one, values in zip(records, present) if _differs(one, values, 0)]
     visible = not told and answered(records)
-    module.exit_json(changed=False, published=False, visible=visible, **_in_words(told))
+    module.exit_json(changed=False, published=False, visible=visible, **_in_words(told, *unseen))
 
 
 def _publish(module: AnsibleModule, records: list[dict[str, Any]], result: dict[str, Any]) -> None:

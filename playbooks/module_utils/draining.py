@@ -47,7 +47,10 @@ def reopen() -> None:
 
 def under_way(mta: str, unit: str) -> list[str]:
     """What has begun and not ended: sessions, and deliveries as far as the mail program tells."""
-    sessions = [row for row in run(["ss", "-Htn", "state", "established", SESSIONS]).stdout.splitlines() if row.strip()]
+    told = run(["ss", "-Htn", "state", "established", SESSIONS])
+    if told.returncode:
+        return [f"sessions that could not be counted ({last_line(told.stderr)})"]
+    sessions = [row for row in told.stdout.splitlines() if row.strip()]
     return [f"{count} {what}" for count, what in ((len(sessions), "session(s)"), (_deliveries(mta, unit), "delivery(s)")) if count]
 
 

@@ -279,3 +279,22 @@ def test_an_spf_record_that_asks_for_more_than_ten_names_is_not_published(terms:
 def test_what_is_wrong_in_a_record_is_said_before_the_record():
     told = records.records_to_publish({"zone": "z", "octodns": "o", "remarks": ["it asks for 12 names"]})
     assert told[0] == "it asks for 12 names"
+
+
+@pytest.fixture
+def publishing():
+    """The module dns_records."""
+    with loaded("policy_steps", "zone_text", "name_servers"):
+        yield load("library/dns_records.py")
+
+
+def test_what_could_not_be_looked_up_is_said_beside_what_is_to_be_published(publishing, monkeypatch):
+    def nobody(*_words):
+        raise publishing.PROBLEMS[0]("no answer")
+
+    monkeypatch.setattr(publishing, "looked_up", nobody)
+    wanted = {"name": "_dmarc.example.org", "type": "TXT", "ttl": 3600, "value": "v=DMARC1; p=none", "owns": "v=DMARC1"}
+    values, why = publishing._seen(wanted)
+    assert values == []
+    assert "what is published could not be looked up (no answer)" in why
+    assert publishing._in_words([wanted], why)["remarks"] == [why]
