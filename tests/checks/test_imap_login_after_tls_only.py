@@ -2,6 +2,7 @@ import pytest
 
 from auditor.model import Reason, Severity, Status
 from auditor.net import CannotLook
+from tests.mail_server import MailServer, network
 from tests.scanning import find
 from tests.scripted import ScriptedNetwork, ScriptedStream
 
@@ -32,7 +33,7 @@ async def test_a_server_that_would_take_a_password_in_clear_fails():
 
 
 async def test_where_nothing_listens_there_is_nothing_to_ask():
-    here = ScriptedNetwork({("mx1.example.org", "A"): ("198.51.100.10",)})
+    here = network(smtp=MailServer())  # what is not named refuses
     assert (await find("imap-login-after-tls-only", here)).status is Status.NOT_APPLICABLE
 
 
