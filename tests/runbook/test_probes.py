@@ -285,6 +285,18 @@ def test_mail_of_the_time_before_is_no_proof_that_mail_flows(on_host, tmp_path):
     assert on_host("mail.flows", {}, sendmail=f"cat >&2; echo '{DELIVERED}' >> {log}", **hosted)[0] == 0
 
 
+REFUSED = "smtpd[9]: 67a0 mda delivery evpid=81ae from=<a@x> to=<root@x> rcpt=<root@x> user=root delay=0s result=PermFail stat=Error"
+
+
+def test_a_mailbox_that_takes_nothing_is_named(on_host, tmp_path):
+    write = f"cat >&2; echo '{REFUSED}' >> {tmp_path}/mail.log"
+    (tmp_path / "mail.log").touch()
+    assert on_host("mail.flows", {}, sendmail=write, sleep=":", journalctl=":") == (
+        1,
+        "handed over, but nothing is delivered to root: it needs an alias (playbook role-addresses)\n",
+    )
+
+
 def test_on_a_host_with_many_senders_the_log_is_still_seen_and_the_busiest_are_counted(on_host):
     lines = "seq 1 60 | sed 's/.*/&: client=a[192.0.2.1], sasl_method=PLAIN, sasl_username=user&/'"
     log = f"case $* in *PRIORITY=6*) echo any;; *short-unix*) ;; *) {lines}; {lines}; echo 'Q: client=a[192.0.2.1], sasl_username=bo';; esac"
