@@ -135,7 +135,14 @@ class Station:
         )
 
     def down(self) -> None:
-        """Remove the namespace; its interfaces go with it."""
+        """Remove the interfaces, then the namespace, which alone takes them along only when the kernel comes to it."""
+        inside = ["ip", "-n", self.namespace]
+        shown = subprocess.run(
+            [*inside, "-o", "link", "show", "type", "veth"], capture_output=True, text=True, check=False
+        )
+        for line in shown.stdout.splitlines():  # "2: eth0@if9: <BROADCAST…"
+            device = line.split(": ")[1].partition("@")[0]
+            subprocess.run([*inside, "link", "del", device], capture_output=True, check=False)
         delete_namespace(self.namespace)
 
     def argv(self, command: Sequence[str]) -> list[str]:
