@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 from tests.lab.profile import LOGIN, PASSWORD
-from tests.lab.watching import CANARY
+from tests.lab.watching import CANARY, connected
 
 
 @contextlib.contextmanager
@@ -17,7 +17,9 @@ def submission(lab: Lab, host: Host) -> Iterator[smtplib.SMTP_SSL]:
     context = ssl.create_default_context(cadata=lab.authority.pem)
     context.check_hostname = False
     with lab.vantage.entered():
-        smtp = smtplib.SMTP_SSL(host.v4, 465, "vantage.example", context=context, timeout=30)
+        smtp = connected(
+            lambda: smtplib.SMTP_SSL(host.v4, 465, "vantage.example", context=context, timeout=30)
+        )
         with contextlib.closing(smtp):
             yield smtp
 

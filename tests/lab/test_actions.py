@@ -183,7 +183,9 @@ def test_held_mail_stays_in_a_queue_run_and_goes_only_when_it_is_named(
     host.run(run[mta])
     assert "<> *** frozen" not in queued(host)
     assert re.search(r"b1@(\[192\.0\.2\.77\]|foreign\.example)", queued(host))
-    follower.must("purge", Use.DO, host.sh(IDS[mta]))  # as in the runbook: once let go, it may go while it is listed
+    follower.must(
+        "purge", Use.DO, host.sh(IDS[mta])
+    )  # as in the runbook: once let go, it may go while it is listed
     wait_for(lambda: waiting(host) == 0, "an empty queue")
     follower.must("hold-all", Use.UNDO)
     wait_for(lambda: not differences(before, state(host)), "the state of before", seconds=30)

@@ -4,11 +4,12 @@ import contextlib
 import smtplib
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 from tests.lab.laboratory import Lab
 from tests.lab.machine import Host
 
+Session = TypeVar("Session", bound=smtplib.SMTP)
 CANARY: Final = "box@canary.example"
 _CANARY_V4: Final = "203.0.113.50"
 
@@ -21,9 +22,23 @@ def unit_of(release: str, mta: str) -> str:
 @contextlib.contextmanager
 def session(lab: Lab, address: str, port: int = 25) -> Iterator[smtplib.SMTP]:
     """A greeted SMTP session from the vantage."""
-    with lab.vantage.entered(), smtplib.SMTP(address, port, "vantage.example", timeout=20) as smtp:
-        smtp.ehlo()
-        yield smtp
+    with lab.vantage.entered():
+        smtp = connected(lambda: smtplib.SMTP(address, port, "vantage.example", timeout=20))
+        with smtp:
+            smtp.ehlo()
+            yield smtp
+
+
+def connected(connect: Callable[[], Session]) -> Session:
+    """Come again for ten seconds where nobody listens: a daemon listens for IPv6 first, and Exim's re-executes itself at a reload."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return connect()
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def serves(lab: Lab, host: Host, mailbox: str = "postmaster") -> bool:
