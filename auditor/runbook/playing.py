@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,17 +54,18 @@ def ended(
 
     Then, as when somebody presses Ctrl-C here, the program ends with all that it started. Raises OSError.
     """
-    with subprocess.Popen(
+    program = subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(environment), cwd=folder,
         process_group=0,
-    ) as program:  # fmt: skip
+    )  # fmt: skip
+    with program, ExitStack() as unless_ended:
+        unless_ended.callback(_stopped, program)
         try:
             output, _ = program.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
+            unless_ended.pop_all()
             return None, _stopped(program)
-        except BaseException:
-            _stopped(program)
-            raise
+        unless_ended.pop_all()
         return program.returncode, output
 
 

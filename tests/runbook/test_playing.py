@@ -1,6 +1,7 @@
 """ansible-playbook: what it says is read, and what never ends is ended with all that it started."""
 
 import os
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -68,3 +69,28 @@ def test_a_program_whose_time_is_over_ends_with_what_it_started_even_when_it_wil
 def test_an_exit_code_and_both_outputs_are_kept(tmp_path):
     script = "import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(3)"
     assert ended([sys.executable, "-c", script], os.environ, tmp_path, 20) == (3, b"out\nerr\n")
+
+
+def test_whoever_presses_ctrl_c_ends_what_the_program_had_started(tmp_path, monkeypatch):
+    monkeypatch.setattr("auditor.runbook.playing._GOES_ON", 0.3)
+    told = tmp_path / "child"
+    script = STUBBORN.replace(
+        "print(child.pid, flush=True)", f"open({str(told)!r}, 'w').write(str(child.pid))"
+    )
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupted)
+    signal.setitimer(signal.ITIMER_REAL, 1.5)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ended([sys.executable, "-c", script], os.environ, tmp_path, 20)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    child = int(told.read_text())
+    deadline = time.monotonic() + 10
+    while not gone(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert gone(child)
