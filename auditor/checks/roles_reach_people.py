@@ -17,9 +17,8 @@ def judge(aliases: Aliases) -> Verdict:
     if not rows:
         return Passed("postmaster and abuse end with somebody")
     summary = "; ".join(f"{row['role']}: {row['fault']}" for row in rows)
-    if fault := _fault(
-        aliases, "root"
-    ):  # where both are led to; without a reader the repair has to be told one
+    # The repair leads both to root; where nobody reads root's mail either, it has to be told a reader.
+    if fault := _fault(aliases, "root"):
         rows.append({"role": "root", "fault": fault})
     return Failed(summary, tuple(rows))
 

@@ -242,10 +242,8 @@ def _export(given: Given) -> int:
     state = incident.look(folder)
     try:
         book = followed(folder, state)
-    except (
-        NoSuchRunbook,
-        Malformed,
-    ):  # an incident of an older version, or a copy that is gone, which verify tells
+    except (NoSuchRunbook, Malformed):
+        # An incident of an older version, or a copy that is gone, which verify tells.
         book = collect([pin.name for pin in state.runbooks], _following.runbook_folder(), state.hosts)
     text = export.render(
         folder, book, given["form"], retrospective=given["retrospective"], clear=given["clear"]
